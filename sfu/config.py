@@ -1,0 +1,164 @@
+"""Every setting of a server: its name, type, bounds, default and meaning, in one table.
+
+A setting `some_name` is `--some-name` on the command line, `AIOSFU_SOME_NAME` in the environment
+and `some_name` in the TOML file. Reading those is `signaling.settings`; the table is all that the
+core knows.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class IceServer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A STUN or TURN server that clients are told of (W3C RTCIceServer)."""
+
+    urls: tuple[str, ...]
+    username: str = ""
+    credential: str = ""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings of one worker, validated."""
+
+    host: Annotated[
+        tuple[str, ...],
+        Meta(description="Address to listen on, for HTTP and media; several allowed."),
+    ] = ("127.0.0.1",)
+    http_port: Annotated[Port, Meta(description="TCP port of HTTP and WebSocket; 0 picks one.")] = (
+        8080
+    )
+    udp_port: Annotated[
+        Port, Meta(description="UDP port of all media, of all peers; 0 picks one.")
+    ] = 7882
+    tcp_port: Annotated[
+        Port, Meta(description="TCP port of media for networks without UDP (ICE-TCP); 0 picks one.")
+    ] = 7881
+    ice_tcp: Annotated[bool, Meta(description="Whether to offer media over TCP at all.")] = True
+    announce: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Address that clients reach us at, where it is not the one that we listen "
+            "on (NAT, containers); several allowed."
+        ),
+    ] = ()
+    ice_servers: Annotated[
+        tuple[IceServer, ...], Meta(description="STUN and TURN servers that clients are told of.")
+    ] = ()
+    tls_certificate: Annotated[
+        str, Meta(description="PEM file with the certificate chain: serve HTTPS instead of HTTP.")
+    ] = ""
+    tls_key: Annotated[str, Meta(description="PEM file with the key of that certificate.")] = ""
+
+    api_key: Annotated[
+        str, Meta(description="Name of the key that signs access tokens (their `iss`).")
+    ] = ""
+    api_secret: Annotated[
+        str, Meta(description="Secret that signs access tokens; 32 characters or more.")
+    ] = ""
+    dev: Annotated[
+        bool,
+        Meta(
+            description="Let anyone in without a token. Refused unless every listening address is "
+            "a loopback address."
+        ),
+    ] = False
+    cors_origins: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Web origins whose pages may use the HTTP and WebSocket interfaces; `*` "
+            "for any. With `dev`, only loopback origins may, whatever is set here."
+        ),
+    ] = ("*",)
+    log_format: Annotated[
+        Literal["console", "json"],
+        Meta(description="`console` for people, `json` for machines."),
+    ] = "console"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="Least severe level that is logged."),
+    ] = "info"
+
+    grace_period: Annotated[
+        Seconds,
+        Meta(
+            description="Seconds for which a participant whose signaling was lost stays in the "
+            "room and may resume."
+        ),
+    ] = 15.0
+    media_timeout: Annotated[
+        Seconds,
+        Meta(
+            description="Seconds without an authenticated packet (ICE consent checks included, RFC "
+            "7675) after which a peer's transport is taken as gone."
+        ),
+    ] = 30.0
+    handshake_timeout: Annotated[
+        Seconds, Meta(description="Seconds that a new transport has to finish ICE and DTLS.")
+    ] = 30.0
+    join_timeout: Annotated[
+        Seconds, Meta(description="Seconds that a new WebSocket has to join or resume.")
+    ] = 10.0
+    empty_timeout: Annotated[
+        Seconds, Meta(description="Seconds after which a room without participants is closed.")
+    ] = 20.0
+    shutdown_timeout: Annotated[
+        Seconds, Meta(description="Seconds that a stopping server gives its connections to end.")
+    ] = 5.0
+
+    max_rooms: Annotated[Count, Meta(description="Rooms at one time.")] = 1000
+    max_participants: Annotated[
+        Count, Meta(description="Participants of one room, hidden ones included.")
+    ] = 500
+    max_tracks: Annotated[Count, Meta(description="Published tracks of one participant.")] = 16
+    max_message_size: Annotated[
+        Count, Meta(description="Bytes of one WebSocket message or HTTP body.")
+    ] = 1_048_576
+    max_message_rate: Annotated[
+        Count,
+        Meta(
+            description="WebSocket messages a second of one client, after a burst of 4 times that."
+        ),
+    ] = 50
+    max_sdp_size: Annotated[Count, Meta(description="Bytes of one session description.")] = 524_288
+    max_media_sections: Annotated[
+        Count, Meta(description="m-lines of one session description.")
+    ] = 256
+    max_metadata_size: Annotated[
+        Count, Meta(description="Bytes of a participant's metadata, and of all its attributes.")
+    ] = 16_384
+    max_attributes: Annotated[Count, Meta(description="Attributes of one participant.")] = 64
+    max_name_size: Annotated[
+        Count,
+        Meta(description="Characters of a room name, identity, display name, track name or topic."),
+    ] = 256
+    max_data_size: Annotated[Count, Meta(description="Bytes of one data message's payload.")] = (
+        32_768
+    )
+    max_data_rate: Annotated[
+        Count,
+        Meta(description="Data messages a second of one participant, after a burst of twice that."),
+    ] = 100
+    max_pending_transports: Annotated[
+        Count, Meta(description="Transports that have not finished ICE and DTLS, at one time.")
+    ] = 1000
+    max_tcp_connections: Annotated[Count, Meta(description="ICE-TCP connections at one time.")] = (
+        1000
+    )
+    max_tcp_frame_size: Annotated[
+        Annotated[int, Meta(ge=576, le=65535)],
+        Meta(description="Bytes of one frame on an ICE-TCP connection (RFC 4571)."),
+    ] = 2048
+    max_tcp_buffer: Annotated[
+        Count,
+        Meta(description="Bytes waiting for one slow ICE-TCP peer before its packets are dropped."),
+    ] = 524_288
+    packet_cache_size: Annotated[
+        Annotated[int, Meta(ge=64, le=16384)],
+        Meta(description="Packets of one video stream kept for retransmission."),
+    ] = 1024
