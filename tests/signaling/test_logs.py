@@ -1,0 +1,86 @@
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Literal
+
+import pytest
+
+from signaling.logs import get_logger, setup
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {
+        name: logging.getLogger(name).level for name in ("aioice", "aiortc", "asyncio", "aiohttp")
+    }
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, old in levels.items():
+        logging.getLogger(name).setLevel(old)
+
+
+def lines(format: Literal["console", "json"], level: str = "info") -> io.StringIO:
+    stream = io.StringIO()
+    setup(format=format, level=level, stream=stream)
+    return stream
+
+
+def test_json_has_one_object_a_line() -> None:
+    stream = lines("json")
+    get_logger("signaling.test").info("participant joined", room="a", count=2, name="Zoë")
+    (line,) = stream.getvalue().splitlines()
+    event = json.loads(line)
+    assert event.pop("timestamp")
+    assert event == {
+        "event": "participant joined",
+        "room": "a",
+        "count": 2,
+        "name": "Zoë",
+        "level": "info",
+        "logger": "signaling.test",
+    }
+
+
+def test_console_is_text_without_colors_where_there_is_no_terminal() -> None:
+    stream = lines("console")
+    get_logger("signaling.test").warning("room closed", room="a")
+    text = stream.getvalue()
+    assert "room closed" in text
+    assert "room=a" in text
+    assert "\x1b" not in text
+
+
+def test_level_is_kept() -> None:
+    stream = lines("json", "warning")
+    get_logger("signaling.test").info("quiet")
+    get_logger("signaling.test").warning("loud")
+    assert "quiet" not in stream.getvalue()
+    assert "loud" in stream.getvalue()
+
+
+@pytest.mark.parametrize("format", ["console", "json"])
+def test_exception_has_its_traceback(format: Literal["console", "json"]) -> None:
+    stream = lines(format)
+    try:
+        raise ValueError("100 % wrong")
+    except ValueError:
+        get_logger("signaling.test").exception("failed", rate="5 %s")
+    assert "ValueError: 100 % wrong" in stream.getvalue()
+    if format == "json":
+        assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_records_of_other_libraries_look_the_same() -> None:
+    stream = lines("json")
+    logging.getLogger("somebody").info("hello %s", "world")
+    assert json.loads(stream.getvalue())["event"] == "hello world"
+
+
+def test_embedding_program_gets_readable_records(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        get_logger("signaling.test").info("participant joined", room="a")
+    assert caplog.messages == ["participant joined room='a'"]
