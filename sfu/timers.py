@@ -29,9 +29,13 @@ class Timers:
 
     Times are monotonic seconds. A callback gets `now` and may set new timers; one that is already
     due when it is set runs in the next `handle_timer`, so a callback cannot starve the others.
+
+    Attributes:
+        on_earlier: Called when `get_timer` has become earlier than it was; set by the shell.
     """
 
     def __init__(self) -> None:
+        self.on_earlier: Callable[[], None] = lambda: None
         self._heap: list[tuple[float, int, Timer]] = []
         self._order = count()
 
@@ -39,6 +43,8 @@ class Timers:
         """Call `callback(now)` at `when` or as soon after it as the owner drives us."""
         timer = Timer(when, callback)
         heapq.heappush(self._heap, (when, next(self._order), timer))
+        if self._heap[0][2] is timer:
+            self.on_earlier()
         return timer
 
     def get_timer(self) -> float | None:

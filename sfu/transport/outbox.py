@@ -32,10 +32,22 @@ class Outbox:
         on_full: Called when there is no room: must consume `runs` and `clear`. The default spills
             the packets into a list, so that without a shell nothing is lost; the shell sets its
             own.
+        on_pending: Called when the first rare packet comes into an empty outbox, so that the shell
+            flushes also what no datagram and no timer caused.
         runs: What to send, oldest first; see `Run`.
     """
 
-    __slots__ = ("_end", "_memory", "_size", "_spilled", "base", "on_full", "runs", "view")
+    __slots__ = (
+        "_end",
+        "_memory",
+        "_size",
+        "_spilled",
+        "base",
+        "on_full",
+        "on_pending",
+        "runs",
+        "view",
+    )
 
     def __init__(self, size: int = 4 << 20) -> None:
         self._memory = _ffi.new("unsigned char[]", size)
@@ -45,6 +57,7 @@ class Outbox:
         self.view = memoryview(_ffi.buffer(self._memory))
         self.base = int(_ffi.cast("uintptr_t", self._memory))
         self.on_full: Callable[[], None] = self._spill
+        self.on_pending: Callable[[], None] = lambda: None
         self.runs: list[Run] = []
 
     def reserve(self, size: int) -> int:
@@ -93,6 +106,8 @@ class Outbox:
         size = len(data)
         if not size:
             return
+        if not self.runs:
+            self.on_pending()
         offset = self.reserve(size)
         self._end = offset + size
         self.view[offset : self._end] = data

@@ -1,0 +1,172 @@
+"""How one group of subscribers wants its packets written, and the templates made for it."""
+
+from collections.abc import Mapping
+from struct import Struct
+from typing import Any, NamedTuple
+
+from sfu.wire.extensions import encode_abs_send_time, encode_header_extensions
+from sfu.wire.parameters import OPUS, RED, Codec, Extension, SendParameters
+from sfu.wire.payload.opus import red_primary
+from sfu.wire.rtp import RtpPacket
+
+_HEADER = Struct("!BBHII").pack
+_BARE_HEADER_SIZE = 12
+_MAX_LAYOUTS = 256  # browsers' versions and platforms make a few dozen
+
+# What a publisher says about its media that a subscriber needs too. All else in a header extension
+# concerns one hop alone.
+FORWARDED_EXTENSIONS = (
+    Extension.AUDIO_LEVEL,
+    Extension.VIDEO_ORIENTATION,
+    Extension.PLAYOUT_DELAY,
+    Extension.DEPENDENCY_DESCRIPTOR,
+)
+
+
+class Template(NamedTuple):
+    """One packet as every subscriber of a layout gets it, but for its numbers.
+
+    Attributes:
+        data: RTP header and payload; sequence number, timestamp and SSRC are still the source's.
+        sequence_offset: Where the transport-wide sequence number stands, 0 for nowhere.
+        send_time_offset: Where the absolute send time stands, 0 for nowhere.
+        payload_offset: Where the payload begins.
+    """
+
+    data: bytes
+    sequence_offset: int
+    send_time_offset: int
+    payload_offset: int
+
+
+class HeaderLayout:
+    """Payload types and extension ids that a group of subscribers shares.
+
+    Equal layouts are one object (`LayoutTable`), so that a packet is written once for all of them.
+    """
+
+    __slots__ = ("_copies", "extensions", "mixed", "payload_types", "rtx")
+
+    def __init__(self, parameters: SendParameters) -> None:
+        self.payload_types: Mapping[Codec, int] = dict(parameters.payload_types)
+        self.rtx: Mapping[int, int] = dict(parameters.rtx)
+        extensions = dict(parameters.extensions)
+        if parameters.nack and not parameters.rtx:
+            # Without RTX we repeat the very same packet under the same SRTP index. It must be the
+            # same to the last bit: AES-GCM does not survive two messages under one nonce
+            # (RFC 7714 8.1), so nothing in it may differ from one transmission to the next.
+            extensions.pop(Extension.TRANSPORT_SEQUENCE_NUMBER, None)
+        self.extensions: Mapping[str, int] = extensions
+        self.mixed = parameters.mixed
+        self._copies: dict[tuple[tuple[int, str], ...], tuple[tuple[int, int], ...]] = {}
+
+    def supports(self, codec: Codec) -> bool:
+        """Whether packets of this codec can be written in this layout."""
+        return codec in self.payload_types or (codec == RED and OPUS in self.payload_types)
+
+    def template(
+        self, packet: RtpPacket, sent_extensions: tuple[tuple[int, str], ...]
+    ) -> Template | None:
+        """Write `packet` for this layout.
+
+        Args:
+            packet: A packet whose codec is known.
+            sent_extensions: (id, URI) of those among `FORWARDED_EXTENSIONS` that the publisher
+                negotiated.
+
+        Returns:
+            None where the layout has no payload type for the codec.
+        """
+        codec = packet.codec
+        if codec is None:
+            return None
+        payload = packet.payload
+        payload_type = self.payload_types.get(codec)
+        if payload_type is None:
+            if codec != RED or OPUS not in self.payload_types:
+                return None
+            # RFC 2198: who cannot take the redundancy gets the primary encoding alone.
+            payload_type = self.payload_types[OPUS]
+            primary = red_primary(payload)
+            if primary is None:
+                return None
+            payload = primary[1]
+        elements: list[tuple[int, bytes]] = []
+        extensions = self.extensions
+        sequence_offset = send_time_offset = 0
+        # The extensions that are patched per subscriber come first: their place never varies.
+        if sequence_id := extensions.get(Extension.TRANSPORT_SEQUENCE_NUMBER):
+            elements.append((sequence_id, b"\0\0"))
+        if send_time_id := extensions.get(Extension.ABS_SEND_TIME):
+            elements.append((send_time_id, encode_abs_send_time(packet.arrival)))
+        if packet.extensions and sent_extensions:
+            copies = self._copies.get(sent_extensions)
+            if copies is None:
+                copies = self._copies[sent_extensions] = tuple(
+                    (source, extensions[uri])
+                    for source, uri in sent_extensions
+                    if uri in extensions
+                )
+            for source, target in copies:
+                value = packet.extensions.get(source)
+                if value is not None:
+                    elements.append((target, value))
+        csrcs = packet.csrcs
+        first = 0x80 | (len(csrcs) >> 2)
+        block = b""
+        if elements:
+            first |= 0x10
+            block = encode_header_extensions(elements, mixed=self.mixed)
+            element_header = 1 if block[0] == 0xBE else 2
+            position = _BARE_HEADER_SIZE + len(csrcs) + 4 + element_header
+            if sequence_id:
+                sequence_offset = position
+                position += 2 + element_header
+            if send_time_id:
+                send_time_offset = position
+        header = _HEADER(
+            first,
+            (0x80 if packet.marker else 0) | payload_type,
+            packet.sequence_number,
+            packet.timestamp,
+            packet.ssrc,
+        )
+        header += csrcs + block
+        return Template(header + payload, sequence_offset, send_time_offset, len(header))
+
+
+class LayoutTable:
+    """All layouts in use, each once."""
+
+    def __init__(self) -> None:
+        self._layouts: dict[object, HeaderLayout] = {}
+
+    def layout(self, parameters: SendParameters) -> HeaderLayout:
+        """The layout of an m-line that was negotiated so."""
+        key = (
+            _items(parameters.payload_types),
+            _items(parameters.rtx),
+            _items(parameters.extensions),
+            parameters.mixed,
+            parameters.nack,
+        )
+        layout = self._layouts.get(key)
+        if layout is None:
+            # A client may make up any layout that it likes; the table must not grow with them.
+            if len(self._layouts) >= _MAX_LAYOUTS:
+                return HeaderLayout(parameters)
+            layout = self._layouts[key] = HeaderLayout(parameters)
+        return layout
+
+
+def _items(mapping: Mapping[Any, int]) -> frozenset[object]:
+    return frozenset(mapping.items())
+
+
+def forwarded_extensions(extensions: Mapping[int, str]) -> tuple[tuple[int, str], ...]:
+    """Of a publisher's extensions (id → URI), those that subscribers get too."""
+    return tuple(
+        (identifier, uri)
+        for identifier, uri in sorted(extensions.items())
+        if uri in FORWARDED_EXTENSIONS
+    )

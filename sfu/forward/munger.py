@@ -1,0 +1,108 @@
+"""Sequence numbers and timestamps rewritten, so that a subscriber sees one gapless stream."""
+
+from collections import deque
+from typing import NamedTuple
+
+_MAX_SEGMENTS = 128  # a NACK reaches back about a second; drops are rare within one
+
+
+class _Segment(NamedTuple):
+    """From `first` on, packets of `ssrc` are sent as `index + offset`, from `sent_from` on."""
+
+    ssrc: int
+    first: int
+    offset: int
+    sent_from: int
+
+
+class SequenceMunger:
+    """Maps the indexes (unwrapped sequence numbers) of changing sources to gapless ones.
+
+    `start` begins a new segment behind all that was sent; `drop` closes the gap of a packet that is
+    never sent; `map` and `reverse` translate. The newest segment's `ssrc`, `first` and `offset` are
+    plain attributes so that the fan-out can use them for a whole run of packets.
+    """
+
+    def __init__(self, first: int) -> None:
+        """`first` is the first index that will be sent."""
+        self.next = first
+        self.ssrc = -1
+        self.first = 0
+        self.offset = 0
+        self._segments: deque[_Segment] = deque(maxlen=_MAX_SEGMENTS)
+
+    def start(self, ssrc: int, index: int) -> None:
+        """From `index` of `ssrc` on, go on behind the last packet sent."""
+        self._push(ssrc, index, self.next - index)
+
+    def _push(self, ssrc: int, first: int, offset: int) -> None:
+        self.ssrc, self.first, self.offset = ssrc, first, offset
+        self._segments.append(_Segment(ssrc, first, offset, first + offset))
+
+    def map(self, ssrc: int, index: int) -> int | None:
+        """The index under which to send this packet; None for one that must not be sent.
+
+        A packet older than what was started last goes out only where its place was kept free.
+        """
+        if ssrc == self.ssrc and index >= self.first:
+            sent = index + self.offset
+            if sent >= self.next:
+                self.next = sent + 1
+            return sent
+        segments = self._segments
+        for position in range(len(segments) - 2, -1, -1):
+            segment = segments[position]
+            if segment.ssrc == ssrc and index >= segment.first:
+                sent = index + segment.offset
+                return sent if sent < segments[position + 1].sent_from else None
+        return None
+
+    def drop(self, ssrc: int, index: int) -> None:
+        """`index` is never sent; those behind it move up.
+
+        Too late for a packet behind which others were sent already: its number stays unused, and
+        the subscriber takes it as lost.
+        """
+        if ssrc == self.ssrc and index >= self.first and index + self.offset >= self.next:
+            self._push(ssrc, index + 1, self.offset - 1)
+
+    def reverse(self, sent: int) -> tuple[int, int] | None:
+        """(SSRC, index) of the packet that was or would have been sent as `sent`."""
+        if sent >= self.next:
+            return None
+        for segment in reversed(self._segments):
+            if sent >= segment.sent_from:
+                return segment.ssrc, sent - segment.offset
+        return None
+
+    def unwrap(self, sequence_number: int) -> int:
+        """The index sent last that has these lower 16 bits."""
+        return self.next - 1 - ((self.next - 1 - sequence_number) & 0xFFFF)
+
+
+class TimestampMunger:
+    """Keeps RTP timestamps continuous when the source changes.
+
+    The offset changes only with the SSRC: a source that pauses goes on counting, and so must we.
+    """
+
+    def __init__(self) -> None:
+        self.offset = 0
+        self._ssrc: int | None = None
+        self._last = 0
+        self._last_time = 0.0
+
+    def start(self, ssrc: int, timestamp: int, clock_rate: int, *, now: float) -> None:
+        """`timestamp` of `ssrc` is the next to be sent, at `now`."""
+        if self._ssrc == ssrc:
+            return
+        if self._ssrc is not None:
+            elapsed = max(1, round((now - self._last_time) * clock_rate))
+            self.offset = (self._last + elapsed - timestamp) & 0xFFFFFFFF
+        self._ssrc = ssrc
+        self.sent(timestamp, now=now)
+
+    def sent(self, timestamp: int, *, now: float) -> None:
+        """Remember the source timestamp of what was sent last."""
+        self._last = (timestamp + self.offset) & 0xFFFFFFFF
+        self._last_time = now

@@ -1,0 +1,278 @@
+"""All peers behind one port: which datagram is whose, and what it becomes."""
+
+from collections import Counter
+from random import Random
+
+from sfu.config import Config
+from sfu.errors import LimitError, ParseError
+from sfu.forward.layout import LayoutTable
+from sfu.room.identifiers import Identifiers
+from sfu.room.peer import Peer
+from sfu.room.publisher import Feed, Publisher
+from sfu.room.subscriber import Subscriber
+from sfu.timers import Timers
+from sfu.transport.address import Address
+from sfu.transport.buffers import SLOT_SIZE, ReceiveBatch
+from sfu.transport.demultiplexer import is_dtls, is_stun
+from sfu.transport.dtls import Certificate
+from sfu.transport.events import (
+    TransportClosed,
+    TransportConnected,
+    TransportEvent,
+    TransportFailed,
+)
+from sfu.transport.outbox import Outbox
+from sfu.transport.transport import Transport
+from sfu.wire.rtp import RtpPacket, parse_rtp
+from sfu.wire.stun import parse_stun
+
+MAX_ADDRESSES = 16  # remote addresses of one peer that are routed to it
+
+
+class Endpoint:
+    """Every peer of a worker, driven by `receive_batch`, `handle_timer` and the outbox.
+
+    An address that is not known can become so in one way only: by a STUN check with one of our
+    user names and a valid integrity. Everything else from it is dropped without an answer.
+
+    Attributes:
+        config: Limits and times.
+        certificate: Ours, for all transports.
+        identifiers: Source of names and numbers.
+        timers: What wants to be called when.
+        outbox: What is to be sent.
+        wall_offset: Unix seconds less monotonic seconds.
+        dropped: Datagrams that were not taken, by reason.
+    """
+
+    def __init__(
+        self, *, config: Config, certificate: Certificate, random: Random, wall_offset: float
+    ) -> None:
+        """No peers yet.
+
+        Args:
+            config: Limits and times.
+            certificate: Presented in every DTLS handshake.
+            random: Source of identifiers and keys; cryptographic outside tests.
+            wall_offset: Unix seconds less monotonic seconds.
+        """
+        self.config = config
+        self.certificate = certificate
+        self.identifiers = Identifiers(random)
+        self.timers = Timers()
+        self.outbox = Outbox()
+        self.wall_offset = wall_offset
+        self.dropped: Counter[str] = Counter()
+        self.packets_received = 0
+        self._layouts = LayoutTable()
+        self._by_address: dict[Address, Peer] = {}
+        self._by_username: dict[str, Peer] = {}
+        self._addresses: dict[Peer, dict[Address, None]] = {}
+        self._pending: set[Peer] = set()
+        self._single = ReceiveBatch()
+
+    # -- peers
+
+    @property
+    def peers(self) -> list[Peer]:
+        """All that are not closed."""
+        return list(self._addresses)
+
+    def create_peer(self, name: str, *, now: float) -> Peer:
+        """A new peer, whose transport waits for the first check.
+
+        Args:
+            name: For logs.
+            now: Monotonic seconds.
+
+        Raises:
+            LimitError: "server_full": too many handshakes are under way.
+        """
+        if len(self._pending) >= self.config.max_pending_transports:
+            raise LimitError("too many connections are being set up: try again", name="server_full")
+        transport = Transport(
+            name=name,
+            certificate=self.certificate,
+            credentials=self.identifiers.ice(),
+            outbox=self.outbox,
+            timers=self.timers,
+            config=self.config,
+            on_event=lambda event: self._transport_event(peer, event),
+            now=now,
+        )
+        peer = Peer(
+            transport,
+            Publisher(
+                transport=transport,
+                timers=self.timers,
+                config=self.config,
+                wall_offset=self.wall_offset,
+            ),
+            Subscriber(
+                transport=transport,
+                timers=self.timers,
+                outbox=self.outbox,
+                layouts=self._layouts,
+                identifiers=self.identifiers,
+            ),
+        )
+        self._addresses[peer] = {}
+        self._pending.add(peer)
+        self._route_usernames(peer)
+        return peer
+
+    def restart_ice(self, peer: Peer, *, now: float) -> None:
+        """New local credentials for the next description; the old ones still route for a while."""
+        peer.transport.restart_ice(self.identifiers.ice(), now=now)
+        self._route_usernames(peer)
+
+    def close_peer(self, peer: Peer, *, now: float) -> None:
+        """Say goodbye to a peer and forget it; nothing happens when that was done."""
+        if peer in self._addresses:
+            peer.transport.close(now=now)
+            self._forget(peer)
+
+    def _forget(self, peer: Peer) -> None:
+        for address in self._addresses.pop(peer, ()):
+            del self._by_address[address]
+        for username in peer.usernames:
+            del self._by_username[username]
+        self._pending.discard(peer)
+        peer.publisher.close()
+        peer.subscriber.close()
+
+    def _route_usernames(self, peer: Peer) -> None:
+        wanted = peer.transport.username_fragments
+        for username in peer.usernames:
+            if username not in wanted:
+                self._by_username.pop(username, None)
+        for username in wanted:
+            self._by_username[username] = peer
+        peer.usernames = wanted
+
+    def _route_address(self, peer: Peer, address: Address) -> None:
+        known = self._addresses[peer]
+        previous = self._by_address.get(address)
+        if previous is peer:
+            return
+        if previous is not None:
+            del self._addresses[previous][address]
+        if len(known) >= MAX_ADDRESSES:
+            oldest = next(other for other in known if other != peer.transport.address)
+            del known[oldest], self._by_address[oldest]
+        known[address] = None
+        self._by_address[address] = peer
+
+    def forget_address(self, address: Address) -> None:
+        """An ICE-TCP connection has ended."""
+        peer = self._by_address.pop(address, None)
+        if peer is not None:
+            del self._addresses[peer][address]
+
+    def _transport_event(self, peer: Peer, event: TransportEvent) -> None:
+        if isinstance(event, TransportConnected):
+            self._pending.discard(peer)
+        elif isinstance(event, TransportFailed | TransportClosed):
+            self._forget(peer)
+        peer.handle_event(event)
+
+    # -- driving
+
+    def get_timer(self) -> float | None:
+        """When `handle_timer` wants to be called; None for never."""
+        return self.timers.get_timer()
+
+    def handle_timer(self, *, now: float) -> None:
+        """Do what is due."""
+        self.timers.handle_timer(now=now)
+
+    def receive_datagram(self, data: bytes, address: Address, *, now: float) -> None:
+        """Take one datagram, by the same path as a batch."""
+        self._single.load(((data, address),))
+        self.receive_batch(self._single, now=now)
+
+    def receive_batch(self, batch: ReceiveBatch, *, now: float) -> None:
+        """Take what the shell received; the batch's memory is decrypted in place.
+
+        Packets are forwarded when the whole batch is read, stream by stream, so that each
+        subscriber's packets leave as one run.
+        """
+        view, lengths, addresses = batch.view, batch.lengths, batch.addresses
+        pointers, by_address = batch.pointers, self._by_address
+        dropped = self.dropped
+        arrived: dict[Feed, list[RtpPacket]] = {}
+        for slot in range(batch.count):
+            length = lengths[slot]
+            if length < 12:
+                dropped["short"] += 1
+                continue
+            offset = slot * SLOT_SIZE
+            address = addresses[slot]
+            first = view[offset]
+            if not 128 <= first <= 191:
+                self._receive_control(bytes(view[offset : offset + length]), address, now=now)
+                continue
+            peer = by_address.get(address)
+            if peer is None:
+                dropped["unknown_address"] += 1
+                continue
+            if 192 <= view[offset + 1] <= 223:  # RFC 5761 4
+                peer.receive_rtcp(bytes(view[offset : offset + length]), now=now)
+                continue
+            srtp = peer.transport.srtp
+            if srtp is None:
+                dropped["early_media"] += 1
+                continue
+            length = srtp.unprotect_in_place(pointers[slot], length)
+            if length < 0:
+                dropped["srtp"] += 1
+                continue
+            try:
+                packet = parse_rtp(view[offset : offset + length], arrival=now)
+            except ParseError:
+                dropped["rtp"] += 1
+                continue
+            peer.transport.touch(now)
+            received = peer.publisher.receive_rtp(packet, now=now)
+            if received is not None:
+                feed, packet = received
+                packets = arrived.get(feed)
+                if packets is None:
+                    arrived[feed] = [packet]
+                else:
+                    packets.append(packet)
+        self.packets_received += batch.count
+        for feed, packets in arrived.items():
+            feed.track.receive(feed.stream, packets, now=now)
+            feed.publisher.after_batch(feed, now=now)
+
+    def _receive_control(self, data: bytes, address: Address, *, now: float) -> None:
+        """STUN and DTLS (RFC 7983)."""
+        if is_stun(data[0]):
+            self._receive_stun(data, address, now=now)
+        elif is_dtls(data[0]):
+            peer = self._by_address.get(address)
+            if peer is None:
+                self.dropped["unknown_address"] += 1
+            else:
+                peer.transport.receive_dtls(data, address, now=now)
+        else:
+            self.dropped["unknown_protocol"] += 1
+
+    def _receive_stun(self, data: bytes, address: Address, *, now: float) -> None:
+        try:
+            message = parse_stun(data)
+        except ParseError:
+            self.dropped["stun"] += 1
+            return
+        # RFC 8445 7.2.2: the receiver's fragment comes first.
+        peer = self._by_username.get((message.username or "").partition(":")[0])
+        if peer is None:
+            self.dropped["unknown_username"] += 1
+        elif peer.transport.receive_stun(message, address, now=now):
+            if peer in self._addresses:
+                self._route_address(peer, address)
+                if peer.usernames != peer.transport.username_fragments:
+                    self._route_usernames(peer)
+        else:
+            self.dropped["stun_refused"] += 1

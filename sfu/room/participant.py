@@ -1,0 +1,340 @@
+"""One participant: what it publishes, what it receives and how it hears of the room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from sfu.errors import LimitError, LocalError
+from sfu.room.events import (
+    Disconnected,
+    MediaStateChanged,
+    MediaTarget,
+    NegotiationNeeded,
+    ParticipantUpdated,
+    RoomEvent,
+    SubscriptionChanged,
+    TrackPublished,
+    TrackUnpublished,
+    TrackUpdated,
+)
+from sfu.room.peer import Peer, PeerState
+from sfu.room.permissions import Permissions, Source
+from sfu.room.subscription import Subscription, Subscriptions
+from sfu.room.track import Track
+from sfu.timers import Timer
+from sfu.wire.parameters import Kind
+
+if TYPE_CHECKING:
+    from sfu.room.room import Room
+
+NEGOTIATION_DELAY = 0.05  # s; who joins a room of ten gets one offer with ten tracks, not ten
+
+Listener = Callable[[RoomEvent], None]
+
+
+class MessageChannels(Protocol):
+    """The participant's data channels, where it opened some."""
+
+    def send(self, text: str, *, reliable: bool) -> bool:
+        """Send text; False when that channel is not open or cannot take more."""
+
+
+class Participant:
+    """Someone in a room, for as long as one full join lasts.
+
+    Attributes:
+        room: The room.
+        sid: "PA_…", new for each full join.
+        identity: Unique in the room.
+        name: To show.
+        metadata: Free text of the application.
+        attributes: Free key-value pairs of the application.
+        permissions: What it may do.
+        joined_at: Unix seconds.
+        tracks: What it publishes, by sid.
+        subscriptions: What it receives.
+        publisher: The peer that it sends on, None before it has offered to.
+        subscriber: The peer that it receives on, None before.
+        channels: Its data channels, None before.
+        auto_subscribe: Whether it gets every track of the room without asking.
+    """
+
+    def __init__(
+        self,
+        *,
+        room: Room,
+        sid: str,
+        identity: str,
+        name: str,
+        metadata: str,
+        attributes: Mapping[str, str],
+        permissions: Permissions,
+        auto_subscribe: bool,
+        joined_at: float,
+        listener: Listener,
+    ) -> None:
+        self.room = room
+        self.sid = sid
+        self.identity = identity
+        self.name = name
+        self.metadata = metadata
+        self.attributes = dict(attributes)
+        self.permissions = permissions
+        self.auto_subscribe = auto_subscribe
+        self.joined_at = joined_at
+        self.tracks: dict[str, Track] = {}
+        self.publisher: Peer | None = None
+        self.subscriber: Peer | None = None
+        self.channels: MessageChannels | None = None
+        self.present = True
+        self._listener: Listener | None = listener
+        self._negotiation_timer: Timer | None = None
+        self._grace_timer: Timer | None = None
+        self.subscriptions = Subscriptions(
+            identifiers=room.endpoint.identifiers,
+            on_change=self._subscription_changed,
+            on_negotiation_needed=self._negotiation_needed,
+        )
+
+    @property
+    def hidden(self) -> bool:
+        """Whether others do not see this participant."""
+        return self.permissions.hidden
+
+    # -- hearing
+
+    def notify(self, event: RoomEvent) -> None:
+        """Tell the listener; nobody hears while signaling is lost."""
+        if self._listener is not None:
+            self._listener(event)
+
+    def detach(self, *, now: float) -> None:
+        """Signaling was lost: media goes on, and the grace time begins."""
+        if not self.present or self._grace_timer:
+            return
+        self._listener = None
+        self._grace_timer = self.room.endpoint.timers.call_at(
+            now + self.room.config.grace_period,
+            lambda now: self.room.remove(self.identity, reason="signaling_timeout", now=now),
+        )
+
+    def attach(self, listener: Listener, *, now: float) -> None:
+        """Signaling is back (resume), or another connection takes over.
+
+        Raises:
+            LocalError: "resume_failed" when the participant is gone.
+        """
+        if not self.present:
+            raise LocalError("that participant has left: join again", name="resume_failed")
+        if self._grace_timer:
+            self._grace_timer.cancel()
+            self._grace_timer = None
+        self._listener = listener
+        # An offer that was under way when the old connection broke may never have arrived.
+        if len(self.subscriptions) or self.subscriptions.slots:
+            self._negotiation_needed(now)
+
+    # -- publishing
+
+    def add_track(
+        self,
+        *,
+        kind: Kind,
+        source: Source = "unknown",
+        name: str = "",
+        width: int = 0,
+        height: int = 0,
+        muted: bool = False,
+        now: float,
+    ) -> Track:
+        """Announce a track; its media is negotiated afterwards.
+
+        Raises:
+            LocalError: "not_allowed".
+            LimitError: "too_many_tracks".
+        """
+        if not self.permissions.may_publish(source):
+            raise LocalError(f"you may not publish {source}", name="not_allowed")
+        if len(self.tracks) >= self.room.config.max_tracks:
+            raise LimitError(
+                f"a participant can publish {self.room.config.max_tracks} tracks at most",
+                name="too_many_tracks",
+            )
+        track = Track(
+            sid=self.room.endpoint.identifiers.sid("TR"),
+            kind=kind,
+            source=source,
+            name=name,
+            width=width,
+            height=height,
+            muted=muted,
+            participant=self,
+            on_codec=self._track_changed,
+        )
+        self.tracks[track.sid] = track
+        self.room.tell_others(self, TrackPublished(self, track))
+        for other in self.room.others(self):
+            if other.auto_subscribe and other.permissions.can_subscribe:
+                other.subscriptions.add(track, now=now)
+        return track
+
+    def remove_track(self, sid: str, *, now: float) -> None:
+        """End a track.
+
+        Raises:
+            LocalError: "track_not_found".
+        """
+        track = self._own(sid)
+        del self.tracks[sid]
+        if self.publisher:
+            self.publisher.publisher.remove_track(track)
+        for other in self.room.others(self):
+            other.subscriptions.remove(sid, now=now)
+        self.room.tell_others(self, TrackUnpublished(self, track))
+
+    def set_muted(self, sid: str, *, muted: bool, now: float) -> Track:
+        """Mute or unmute one of its tracks: muted media is not forwarded.
+
+        Raises:
+            LocalError: "track_not_found".
+        """
+        track = self._own(sid)
+        if track.muted != muted:
+            track.set_muted(muted=muted, now=now)
+            for other in self.room.others(self):
+                other.subscriptions.muted(track)
+            self._track_changed(track)
+        return track
+
+    def _own(self, sid: str) -> Track:
+        track = self.tracks.get(sid)
+        if track is None:
+            raise LocalError(f"{self.identity} has no track {sid}", name="track_not_found")
+        return track
+
+    def _track_changed(self, track: Track) -> None:
+        self.room.tell(TrackUpdated(self, track), about=self)
+
+    # -- receiving
+
+    def subscribe(self, track_sids: Iterable[str], *, now: float) -> None:
+        """Receive these tracks; all of them are checked before any is added.
+
+        Raises:
+            LocalError: "not_allowed" or "track_not_found".
+        """
+        if not self.permissions.can_subscribe:
+            raise LocalError("you may not receive media", name="not_allowed")
+        for track in [self.room.track(sid, viewer=self) for sid in track_sids]:
+            self.subscriptions.add(track, now=now)
+
+    def unsubscribe(self, track_sids: Iterable[str], *, now: float) -> None:
+        """Receive these tracks no more.
+
+        Raises:
+            LocalError: "track_not_found".
+        """
+        for track in [self.room.track(sid, viewer=self) for sid in track_sids]:
+            subscription = self.subscriptions.remove(track.sid, now=now)
+            if subscription:
+                self.notify(SubscriptionChanged(track, "paused", "unsubscribed"))
+
+    def _subscription_changed(self, subscription: Subscription) -> None:
+        self.notify(
+            SubscriptionChanged(subscription.track, subscription.state, subscription.reason)
+        )
+
+    def _negotiation_needed(self, now: float) -> None:
+        if self._negotiation_timer is None:
+            self._negotiation_timer = self.room.endpoint.timers.call_at(
+                now + NEGOTIATION_DELAY, self._negotiate
+            )
+
+    def _negotiate(self, now: float) -> None:
+        del now
+        self._negotiation_timer = None
+        self.notify(NegotiationNeeded())
+
+    # -- itself
+
+    def update(
+        self,
+        *,
+        name: str | None = None,
+        metadata: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> None:
+        """Change what others see; None leaves as it is.
+
+        Args:
+            name: New display name.
+            metadata: New metadata.
+            attributes: Merged into the present ones; an empty value deletes its key.
+
+        Raises:
+            LimitError: "too_large".
+        """
+        config = self.room.config
+        merged = {**self.attributes, **(attributes or {})}
+        merged = {key: value for key, value in merged.items() if value}
+        check_size(name or "", metadata or "", merged, config.max_metadata_size)
+        if len(merged) > config.max_attributes:
+            raise LimitError(
+                f"a participant can have {config.max_attributes} attributes at most",
+                name="too_large",
+            )
+        self.name = self.name if name is None else name
+        self.metadata = self.metadata if metadata is None else metadata
+        self.attributes = merged
+        self.room.tell(ParticipantUpdated(self), about=self)
+
+    def set_peer(self, target: MediaTarget, peer: Peer, *, now: float) -> None:
+        """Use this peer from now on; an earlier one is closed."""
+        previous = self.publisher if target == "publisher" else self.subscriber
+        if target == "publisher":
+            self.publisher = peer
+            # An earlier peer's channels ended with it; a worker sets those of the new one.
+            self.channels = None
+        else:
+            self.subscriber = peer
+            self.subscriptions.begin(peer.subscriber)
+        if previous is not None and previous not in (self.publisher, self.subscriber):
+            previous.listeners.clear()
+            self.room.endpoint.close_peer(previous, now=now)
+
+        def changed(state: PeerState, reason: str) -> None:
+            self.notify(MediaStateChanged(target, state, reason))
+
+        peer.listeners.append(changed)
+
+    def leave(self, *, reason: str = "left", now: float) -> None:
+        """Go."""
+        self.room.remove(self.identity, reason=reason, now=now)
+
+    def close(self, *, reason: str, now: float) -> None:
+        """The room has let go of this participant: free all that it holds."""
+        self.present = False
+        for timer in (self._negotiation_timer, self._grace_timer):
+            if timer:
+                timer.cancel()
+        self.subscriptions.clear()
+        for peer in {self.publisher, self.subscriber}:
+            if peer is not None:
+                peer.listeners.clear()
+                self.room.endpoint.close_peer(peer, now=now)
+        self.notify(Disconnected(reason))
+        self._listener = None
+
+
+def check_size(name: str, metadata: str, attributes: Mapping[str, str], limit: int) -> None:
+    """Refuse what is too large to be told to everyone in the room.
+
+    Raises:
+        LimitError: "too_large".
+    """
+    total = sum(len(key.encode()) + len(value.encode()) for key, value in attributes.items())
+    if len(metadata.encode()) > limit or total > limit or len(name.encode()) > limit:
+        raise LimitError(
+            f"metadata and attributes can have {limit} bytes at most each", name="too_large"
+        )

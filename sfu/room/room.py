@@ -1,0 +1,209 @@
+"""One room: who is in it, and who hears of what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sfu.config import Config
+from sfu.errors import LimitError, LocalError
+from sfu.room.endpoint import Endpoint
+from sfu.room.events import (
+    DataReceived,
+    ParticipantJoined,
+    ParticipantLeft,
+    RoomEvent,
+    RoomUpdated,
+)
+from sfu.room.participant import Listener, Participant, check_size
+from sfu.room.permissions import Permissions
+from sfu.room.track import Track
+
+if TYPE_CHECKING:
+    from sfu.room.rooms import Rooms
+
+
+class Room:
+    """People who see and hear each other.
+
+    Attributes:
+        sid: "RM_…".
+        name: Unique in the server.
+        metadata: Free text of the application.
+        created_at: Unix seconds.
+        participants: By identity, hidden ones included.
+    """
+
+    def __init__(self, *, rooms: Rooms, name: str, now: float) -> None:
+        self.endpoint: Endpoint = rooms.endpoint
+        self.config: Config = rooms.config
+        self.sid = self.endpoint.identifiers.sid("RM")
+        self.name = name
+        self.metadata = ""
+        self.created_at = now + self.endpoint.wall_offset
+        self.participants: dict[str, Participant] = {}
+        self.closed = False
+        self._rooms = rooms
+
+    @property
+    def visible(self) -> Sequence[Participant]:
+        """All but the hidden."""
+        return [p for p in self.participants.values() if not p.hidden]
+
+    def others(self, participant: Participant) -> Iterator[Participant]:
+        """Everyone but this one."""
+        return (other for other in list(self.participants.values()) if other is not participant)
+
+    # -- coming and going
+
+    def join(
+        self,
+        *,
+        identity: str,
+        name: str = "",
+        metadata: str = "",
+        attributes: Mapping[str, str] | None = None,
+        permissions: Permissions,
+        auto_subscribe: bool = True,
+        listener: Listener,
+        now: float,
+    ) -> Participant:
+        """Let someone in; whoever had the same identity is replaced and told so.
+
+        Raises:
+            LimitError: "room_full" or "too_large".
+        """
+        if not identity:
+            raise LocalError("an identity is needed")
+        check_size(name, metadata, attributes or {}, self.config.max_metadata_size)
+        replaced = self.participants.get(identity)
+        if replaced is None and len(self.participants) >= self.config.max_participants:
+            raise LimitError(
+                f"the room is full: it takes {self.config.max_participants} participants",
+                name="room_full",
+            )
+        if replaced is not None:
+            self.remove(identity, reason="duplicate_identity", now=now)
+        self._rooms.occupied(self)
+        participant = Participant(
+            room=self,
+            sid=self.endpoint.identifiers.sid("PA"),
+            identity=identity,
+            name=name,
+            metadata=metadata,
+            attributes=attributes or {},
+            permissions=permissions,
+            auto_subscribe=auto_subscribe,
+            joined_at=now + self.endpoint.wall_offset,
+            listener=listener,
+        )
+        self.participants[identity] = participant
+        self.tell_others(participant, ParticipantJoined(participant))
+        if auto_subscribe and permissions.can_subscribe:
+            for other in self.others(participant):
+                for track in other.tracks.values():
+                    participant.subscriptions.add(track, now=now)
+        self._count_changed()
+        return participant
+
+    def remove(self, identity: str, *, reason: str, now: float) -> None:
+        """Take someone out.
+
+        Raises:
+            LocalError: "participant_not_found".
+        """
+        participant = self.participant(identity)
+        del self.participants[identity]
+        for other in self.participants.values():
+            for sid in participant.tracks:
+                other.subscriptions.remove(sid, now=now)
+        participant.close(reason=reason, now=now)
+        self.tell_others(participant, ParticipantLeft(participant, reason))
+        self._count_changed()
+        if not self.participants:
+            self._rooms.emptied(self, now=now)
+
+    def close(self, *, reason: str, now: float) -> None:
+        """Everyone out; the room is gone."""
+        self.closed = True
+        for participant in list(self.participants.values()):
+            del self.participants[participant.identity]
+            participant.close(reason=reason, now=now)
+
+    # -- finding
+
+    def participant(self, identity: str) -> Participant:
+        """Who has this identity.
+
+        Raises:
+            LocalError: "participant_not_found".
+        """
+        participant = self.participants.get(identity)
+        if participant is None:
+            raise LocalError(
+                f"there is no participant {identity!r} in this room", name="participant_not_found"
+            )
+        return participant
+
+    def track(self, sid: str, *, viewer: Participant) -> Track:
+        """The track of someone else with this sid.
+
+        Raises:
+            LocalError: "track_not_found".
+        """
+        for other in self.others(viewer):
+            if sid in other.tracks:
+                return other.tracks[sid]
+        raise LocalError(f"there is no track {sid!r} to receive", name="track_not_found")
+
+    # -- telling
+
+    def tell(self, event: RoomEvent, *, about: Participant) -> None:
+        """Tell the one it is about, and everyone else who may see that one."""
+        about.notify(event)
+        self.tell_others(about, event)
+
+    def tell_others(self, about: Participant, event: RoomEvent) -> None:
+        """Tell everyone else, unless the one it is about is hidden."""
+        if not about.hidden:
+            for other in self.others(about):
+                other.notify(event)
+
+    def _count_changed(self) -> None:
+        for participant in list(self.participants.values()):
+            participant.notify(RoomUpdated(self))
+
+    def send_data(
+        self,
+        sender: Participant | None,
+        payload: bytes,
+        *,
+        topic: str = "",
+        destinations: Sequence[str] = (),
+        reliable: bool = True,
+    ) -> None:
+        """Send a data message to everyone else, or to some.
+
+        Args:
+            sender: Who sends it, None for the server itself.
+            payload: At most `max_data_size` bytes.
+            topic: What it is about, for the application.
+            destinations: Identities; empty for all. Those that are not there are passed over.
+            reliable: Whether it should be sent again when it is lost on the way.
+
+        Raises:
+            LocalError: "not_allowed".
+            LimitError: "too_large".
+        """
+        if sender is not None and not sender.permissions.can_publish_data:
+            raise LocalError("you may not send data", name="not_allowed")
+        if len(payload) > self.config.max_data_size or len(topic) > self.config.max_name_size:
+            raise LimitError(
+                f"a data message can have {self.config.max_data_size} bytes at most",
+                name="too_large",
+            )
+        event = DataReceived(sender, payload, topic, reliable)
+        for participant in list(self.participants.values()):
+            if participant is sender or (destinations and participant.identity not in destinations):
+                continue
+            participant.notify(event)

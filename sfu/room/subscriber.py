@@ -1,0 +1,135 @@
+"""What we send to one peer: a forwarder per m-line, and the reports around them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sfu.forward.forwarder import Forwarder, ForwarderState
+from sfu.forward.layout import LayoutTable
+from sfu.room.identifiers import Identifiers
+from sfu.timers import Timer, Timers
+from sfu.transport.outbox import Outbox
+from sfu.transport.transport import Transport
+from sfu.wire.parameters import Codec, SendParameters
+from sfu.wire.rtcp import (
+    FullIntraRequest,
+    Nack,
+    PictureLossIndication,
+    ReceiverReport,
+    RtcpPacket,
+    SenderReport,
+    SourceDescription,
+    serialize_compound,
+)
+
+REPORT_INTERVAL = 1.0  # s
+REPORTS_PER_COMPOUND = 16  # a sender report and its CNAME take some 60 bytes: stay below 1,200
+MAX_NACKED = 1024  # sequence numbers of one RTCP packet that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class SendIdentity:
+    """Under which names a media stream is sent.
+
+    Attributes:
+        ssrc: Of the stream.
+        rtx_ssrc: Of its retransmissions.
+        cname: RTCP canonical name; streams of one capture clock share it.
+    """
+
+    ssrc: int
+    rtx_ssrc: int
+    cname: str
+
+
+class Subscriber:
+    """The sending half of a peer."""
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        timers: Timers,
+        outbox: Outbox,
+        layouts: LayoutTable,
+        identifiers: Identifiers,
+    ) -> None:
+        self._transport = transport
+        self._timers = timers
+        self._outbox = outbox
+        self._layouts = layouts
+        self._identifiers = identifiers
+        self._forwarders: dict[int, Forwarder] = {}
+        self._names: dict[int, str] = {}
+        self._report_timer: Timer | None = None
+        self.feedback_packets = 0
+
+    def add(
+        self,
+        parameters: SendParameters,
+        identity: SendIdentity,
+        on_state: Callable[[ForwarderState, Codec | None], None],
+        *,
+        now: float,
+    ) -> Forwarder:
+        """Send on one m-line from now on; what, is up to `Forwarder.attach`."""
+        forwarder = Forwarder(
+            parameters=parameters,
+            layout=self._layouts.layout(parameters),
+            ssrc=identity.ssrc,
+            rtx_ssrc=identity.rtx_ssrc if parameters.rtx else None,
+            transport=self._transport,
+            outbox=self._outbox,
+            first_sequence_number=self._identifiers.sequence_number(),
+            on_state=on_state,
+        )
+        self._forwarders[identity.ssrc] = forwarder
+        self._names[identity.ssrc] = identity.cname
+        if self._report_timer is None:
+            self._report_timer = self._timers.call_at(now + REPORT_INTERVAL, self._report)
+        return forwarder
+
+    def remove(self, forwarder: Forwarder) -> None:
+        """Send no more on this m-line."""
+        self._forwarders.pop(forwarder.ssrc, None)
+        self._names.pop(forwarder.ssrc, None)
+
+    def close(self) -> None:
+        """Stop reporting."""
+        self._forwarders = {}
+        if self._report_timer:
+            self._report_timer.cancel()
+
+    def receive_rtcp(self, packet: RtcpPacket, *, now: float) -> None:
+        """Take what the peer reports about the media that it gets."""
+        forwarders = self._forwarders
+        if isinstance(packet, ReceiverReport | SenderReport):
+            for block in packet.reports:
+                if forwarder := forwarders.get(block.ssrc):
+                    forwarder.receive_report(block, now=now)
+        elif isinstance(packet, Nack):
+            if forwarder := forwarders.get(packet.media_ssrc):
+                forwarder.receive_nack(packet.lost[:MAX_NACKED], now=now)
+        elif isinstance(packet, PictureLossIndication):
+            if forwarder := forwarders.get(packet.media_ssrc):
+                forwarder.request_key_frame(now=now)
+        elif isinstance(packet, FullIntraRequest):
+            for ssrc, _ in packet.entries:
+                if forwarder := forwarders.get(ssrc):
+                    forwarder.request_key_frame(now=now)
+        else:
+            self.feedback_packets += 1
+
+    def _report(self, now: float) -> None:
+        self._report_timer = None
+        if not self._forwarders:
+            return
+        self._report_timer = self._timers.call_at(now + REPORT_INTERVAL, self._report)
+        reports = [
+            report
+            for forwarder in self._forwarders.values()
+            if (report := forwarder.sender_report(now=now)) is not None
+        ]
+        for start in range(0, len(reports), REPORTS_PER_COMPOUND):
+            chunk = reports[start : start + REPORTS_PER_COMPOUND]
+            names = SourceDescription(tuple((r.ssrc, self._names[r.ssrc]) for r in chunk))
+            self._transport.send_rtcp(serialize_compound((*chunk, names)))

@@ -1,0 +1,279 @@
+"""Which tracks a participant receives, and on which m-lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sfu.forward.forwarder import Forwarder, ForwarderState
+from sfu.room.events import SubscriptionState
+from sfu.room.identifiers import Identifiers
+from sfu.room.subscriber import SendIdentity, Subscriber
+from sfu.room.track import Track
+from sfu.wire.parameters import Codec, Kind, SendParameters
+
+
+@dataclass(slots=True, eq=False)
+class Subscription:
+    """One wanted track.
+
+    Attributes:
+        track: The track.
+        state: "active", "paused" or "failed".
+        reason: Why not active; see `sfu.room.events.SubscriptionChanged`.
+        slot: The m-line that carries it, None while there is none.
+    """
+
+    track: Track
+    state: SubscriptionState = "paused"
+    reason: str = ""
+    slot: Slot | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """One m-line that we send on, whatever it carries at the moment.
+
+    Attributes:
+        mid: Of the m-line.
+        kind: "audio" or "video".
+        identity: SSRCs and canonical name; new ones for each track where we write the offers, the
+            same for ever where the peer does.
+        stream_id: First part of the msid that was told.
+        track_id: Second part of it.
+        subscription: What it carries, None for nothing.
+        forwarder: Once the peer has agreed to the m-line.
+    """
+
+    mid: str
+    kind: Kind
+    identity: SendIdentity
+    stream_id: str
+    track_id: str
+    subscription: Subscription | None = None
+    forwarder: Forwarder | None = None
+
+
+class Subscriptions:
+    """A participant's subscriptions and the m-lines that carry them.
+
+    With `offers` we write the offers: there is a slot for each subscription, and slots that became
+    free are used again. Without, the slots are those that the peer offered, and tracks wait for a
+    free one.
+    """
+
+    def __init__(
+        self,
+        *,
+        identifiers: Identifiers,
+        on_change: Callable[[Subscription], None],
+        on_negotiation_needed: Callable[[float], None],
+    ) -> None:
+        self.slots: list[Slot] = []
+        self.offers = True
+        self._identifiers = identifiers
+        self._on_change = on_change
+        self._on_negotiation_needed = on_negotiation_needed
+        self._subscriptions: dict[str, Subscription] = {}
+        self._subscriber: Subscriber | None = None
+
+    def __iter__(self) -> Iterator[Subscription]:
+        return iter(self._subscriptions.values())
+
+    def __len__(self) -> int:
+        return len(self._subscriptions)
+
+    def get(self, track_sid: str) -> Subscription | None:
+        """The subscription to this track."""
+        return self._subscriptions.get(track_sid)
+
+    # -- what is wanted
+
+    def add(self, track: Track, *, now: float) -> None:
+        """Receive `track`; nothing happens when that is so already."""
+        if track.sid in self._subscriptions:
+            return
+        subscription = Subscription(track, reason="muted" if track.muted else "")
+        self._subscriptions[track.sid] = subscription
+        if self.offers:
+            self._on_negotiation_needed(now)
+        else:
+            self._fill(now=now)
+
+    def remove(self, track_sid: str, *, now: float) -> Subscription | None:
+        """Receive this track no more."""
+        subscription = self._subscriptions.pop(track_sid, None)
+        if subscription is None:
+            return None
+        slot = subscription.slot
+        if slot is not None:
+            self._empty(slot, subscription.track)
+            if self.offers:
+                self._on_negotiation_needed(now)
+            else:
+                self._fill(now=now)
+        return subscription
+
+    def clear(self) -> None:
+        """Receive nothing, on no m-line."""
+        for slot in self.slots:
+            self._release(slot)
+        self.slots = []
+        self._subscriber = None
+        for subscription in self._subscriptions.values():
+            subscription.slot = None
+
+    def _empty(self, slot: Slot, track: Track) -> None:
+        slot.subscription = None
+        if slot.forwarder:
+            track.fanout.remove(slot.forwarder)
+            slot.forwarder.detach()
+
+    def _release(self, slot: Slot) -> None:
+        subscription = slot.subscription
+        if subscription:
+            self._empty(slot, subscription.track)
+        if slot.forwarder and self._subscriber:
+            self._subscriber.remove(slot.forwarder)
+        slot.forwarder = None
+
+    # -- the m-lines
+
+    def begin(self, subscriber: Subscriber) -> None:
+        """Send over this peer from now on; slots of an earlier one are gone."""
+        self.clear()
+        self._subscriber = subscriber
+
+    def plan(self) -> Sequence[Slot]:
+        """All m-lines of the next offer, in their order; every subscription has one."""
+        # What becomes free now is offered as inactive first: a receiver that never saw the pause
+        # would take the next track for the old one.
+        free = [slot for slot in self.slots if slot.subscription is None and not slot.forwarder]
+        for slot in self.slots:
+            if slot.subscription is None:
+                self._release(slot)
+        for subscription in self._subscriptions.values():
+            if subscription.slot is None:
+                self._place(subscription, free)
+        return self.slots
+
+    def _place(self, subscription: Subscription, free: list[Slot]) -> None:
+        track = subscription.track
+        # A new SSRC even on an m-line that is used again: what still arrives late for the old
+        # track must not be taken for the new one's.
+        identity = SendIdentity(
+            self._identifiers.ssrc(), self._identifiers.ssrc(), track.participant.sid
+        )
+        slot = next((slot for slot in free if slot.kind == track.kind), None)
+        if slot is not None:
+            free.remove(slot)
+            slot.identity = identity
+            slot.stream_id, slot.track_id = track.participant.sid, track.sid
+        else:
+            mid = str(len(self.slots))
+            slot = Slot(mid, track.kind, identity, track.participant.sid, track.sid)
+            self.slots.append(slot)
+        slot.subscription = subscription
+        subscription.slot = slot
+
+    def offered(self, mids: Sequence[tuple[str, Kind]], *, stream_id: str) -> Sequence[Slot]:
+        """The peer offers to receive on these m-lines: the slots to tell it of, in their order.
+
+        Slots of MIDs that it had offered before stay as they are.
+        """
+        self.offers = False
+        known = {slot.mid: slot for slot in self.slots}
+        for mid, slot in known.items():
+            if mid not in [mid for mid, _ in mids]:
+                if slot.subscription:
+                    slot.subscription.slot = None
+                self._release(slot)
+        self.slots = [
+            known.get(mid)
+            or Slot(
+                mid,
+                kind,
+                SendIdentity(self._identifiers.ssrc(), self._identifiers.ssrc(), stream_id),
+                stream_id,
+                self._identifiers.sid("TR"),
+            )
+            for mid, kind in mids
+        ]
+        return self.slots
+
+    def agreed(self, parameters: Mapping[str, SendParameters | None], *, now: float) -> None:
+        """The peer agreed to these m-lines (MID → parameters), or refused them (None).
+
+        A MID that is not named keeps what it has.
+        """
+        assert self._subscriber is not None
+        for slot in self.slots:
+            if slot.mid not in parameters:
+                continue
+            agreed = parameters[slot.mid]
+            if agreed is None:
+                if slot.subscription:
+                    self._change(slot.subscription, "failed", "codec_unsupported")
+                continue
+            if slot.forwarder is None:
+                slot.forwarder = self._subscriber.add(
+                    agreed, slot.identity, self._state_listener(slot), now=now
+                )
+                if slot.subscription:
+                    self._carry(slot, slot.subscription, now=now)
+        if not self.offers:
+            self._fill(now=now)
+
+    def _fill(self, *, now: float) -> None:
+        """Put waiting tracks on free slots, the newest publisher's first."""
+        waiting = [s for s in reversed(self._subscriptions.values()) if s.slot is None]
+        for slot in self.slots:
+            if slot.subscription is not None or slot.forwarder is None:
+                continue
+            for subscription in waiting:
+                if subscription.track.kind == slot.kind:
+                    waiting.remove(subscription)
+                    subscription.slot = slot
+                    slot.subscription = subscription
+                    self._carry(slot, subscription, now=now)
+                    break
+
+    def _carry(self, slot: Slot, subscription: Subscription, *, now: float) -> None:
+        track, forwarder = subscription.track, slot.forwarder
+        assert forwarder is not None
+        if track.codec is not None and not forwarder.layout.supports(track.codec):
+            self._change(subscription, "failed", "codec_unsupported")
+        elif track.muted:
+            self._change(subscription, "paused", "muted")
+        else:
+            self._change(subscription, "active", "")
+        forwarder.attach(track, now=now)
+        track.fanout.add(forwarder)
+
+    # -- what is told
+
+    def muted(self, track: Track) -> None:
+        """The track was muted or unmuted."""
+        subscription = self._subscriptions.get(track.sid)
+        if subscription is None or subscription.state == "failed":
+            return
+        if track.muted:
+            self._change(subscription, "paused", "muted")
+        else:
+            self._change(subscription, "active", "")
+
+    def _state_listener(self, slot: Slot) -> Callable[[ForwarderState, Codec | None], None]:
+        def changed(state: ForwarderState, _: Codec | None) -> None:
+            if slot.subscription is None:
+                return
+            if state == "unsupported":
+                self._change(slot.subscription, "failed", "codec_unsupported")
+            elif state == "active":
+                self._change(slot.subscription, "active", "")
+
+        return changed
+
+    def _change(self, subscription: Subscription, state: SubscriptionState, reason: str) -> None:
+        if (subscription.state, subscription.reason) != (state, reason):
+            subscription.state, subscription.reason = state, reason
+            self._on_change(subscription)
