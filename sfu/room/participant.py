@@ -57,7 +57,7 @@ class Participant:
         publisher: The peer that it sends on, None before it has offered to.
         subscriber: The peer that it receives on, None before.
         channels: Its data channels, None before.
-        auto_subscribe: Whether it gets every track of the room without asking.
+        wants: Which tracks of the room it gets without asking.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Participant:
         metadata: str,
         attributes: Mapping[str, str],
         permissions: Permissions,
-        auto_subscribe: bool,
+        wants: Callable[[Track], bool],
         joined_at: float,
         listener: Listener,
     ) -> None:
@@ -81,7 +81,7 @@ class Participant:
         self.metadata = metadata
         self.attributes = dict(attributes)
         self.permissions = permissions
-        self.auto_subscribe = auto_subscribe
+        self.wants = wants
         self.joined_at = joined_at
         self.tracks: dict[str, Track] = {}
         self.publisher: Peer | None = None
@@ -175,7 +175,7 @@ class Participant:
         self.tracks[track.sid] = track
         self.room.tell_others(self, TrackPublished(self, track))
         for other in self.room.others(self):
-            if other.auto_subscribe and other.permissions.can_subscribe:
+            if other.permissions.can_subscribe and other.wants(track):
                 other.subscriptions.add(track, now=now)
         return track
 

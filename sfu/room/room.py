@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sfu.config import Config
@@ -65,10 +65,22 @@ class Room:
         attributes: Mapping[str, str] | None = None,
         permissions: Permissions,
         auto_subscribe: bool = True,
+        wants: Callable[[Track], bool] | None = None,
         listener: Listener,
         now: float,
     ) -> Participant:
         """Let someone in; whoever had the same identity is replaced and told so.
+
+        Args:
+            identity: Unique in the room.
+            name: To show.
+            metadata: Free text of the application.
+            attributes: Free key-value pairs of the application.
+            permissions: What it may do.
+            auto_subscribe: Whether it gets all tracks without asking.
+            wants: With `auto_subscribe`, which ones; None for all.
+            listener: Hears what happens.
+            now: Monotonic seconds.
 
         Raises:
             LimitError: "room_full" or "too_large".
@@ -93,15 +105,15 @@ class Room:
             metadata=metadata,
             attributes=attributes or {},
             permissions=permissions,
-            auto_subscribe=auto_subscribe,
+            wants=(wants or _everything) if auto_subscribe else _nothing,
             joined_at=now + self.endpoint.wall_offset,
             listener=listener,
         )
         self.participants[identity] = participant
         self.tell_others(participant, ParticipantJoined(participant))
-        if auto_subscribe and permissions.can_subscribe:
+        if permissions.can_subscribe:
             for other in self.others(participant):
-                for track in other.tracks.values():
+                for track in filter(participant.wants, other.tracks.values()):
                     participant.subscriptions.add(track, now=now)
         self._count_changed()
         return participant
@@ -207,3 +219,11 @@ class Room:
             if participant is sender or (destinations and participant.identity not in destinations):
                 continue
             participant.notify(event)
+
+
+def _everything(_: Track) -> bool:
+    return True
+
+
+def _nothing(_: Track) -> bool:
+    return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sfu.forward.forwarder import Forwarder, ForwarderState
@@ -176,30 +176,26 @@ class Subscriptions:
         slot.subscription = subscription
         subscription.slot = slot
 
-    def offered(self, mids: Sequence[tuple[str, Kind]], *, stream_id: str) -> Sequence[Slot]:
-        """The peer offers to receive on these m-lines: the slots to tell it of, in their order.
-
-        Slots of MIDs that it had offered before stay as they are.
-        """
+    def offered(self, mid: str, kind: Kind, *, stream_id: str) -> Slot:
+        """The peer offers to receive on this m-line: the slot that belongs to it."""
         self.offers = False
-        known = {slot.mid: slot for slot in self.slots}
-        for mid, slot in known.items():
-            if mid not in [mid for mid, _ in mids]:
+        for slot in self.slots:
+            if slot.mid == mid:
+                return slot
+        identifiers = self._identifiers
+        identity = SendIdentity(identifiers.ssrc(), identifiers.ssrc(), stream_id)
+        slot = Slot(mid, kind, identity, stream_id, identifiers.sid("TR"))
+        self.slots.append(slot)
+        return slot
+
+    def retain(self, mids: Collection[str]) -> None:
+        """The peer receives on these m-lines alone: what others carried waits."""
+        for slot in self.slots:
+            if slot.mid not in mids:
                 if slot.subscription:
                     slot.subscription.slot = None
                 self._release(slot)
-        self.slots = [
-            known.get(mid)
-            or Slot(
-                mid,
-                kind,
-                SendIdentity(self._identifiers.ssrc(), self._identifiers.ssrc(), stream_id),
-                stream_id,
-                self._identifiers.sid("TR"),
-            )
-            for mid, kind in mids
-        ]
-        return self.slots
+        self.slots = [slot for slot in self.slots if slot.mid in mids]
 
     def agreed(self, parameters: Mapping[str, SendParameters | None], *, now: float) -> None:
         """The peer agreed to these m-lines (MID → parameters), or refused them (None).

@@ -1,0 +1,151 @@
+"""One worker: the sockets, the clock and the timers around one endpoint and its rooms."""
+
+import asyncio
+import time
+from random import SystemRandom
+
+from sfu.config import Config
+from sfu.net.data_channels import DataChannels
+from sfu.net.tcp import TcpPort
+from sfu.net.udp import UdpPort
+from sfu.room.endpoint import Endpoint
+from sfu.room.events import ChannelMessage
+from sfu.room.participant import Participant
+from sfu.room.peer import Peer
+from sfu.room.rooms import Rooms
+from sfu.transport.address import Address
+from sfu.transport.buffers import SLOTS, ReceiveBatch
+from sfu.transport.dtls import Certificate
+
+
+class Worker:
+    """Feeds the endpoint, flushes what it wants sent, and wakes it when it wants to be woken.
+
+    Attributes:
+        endpoint: All peers.
+        rooms: All rooms.
+        udp: The UDP port of all media.
+        tcp: The TCP port for networks without UDP; None when it is switched off.
+    """
+
+    def __init__(self, config: Config) -> None:
+        """Nothing is opened before `start`."""
+        self.config = config
+        self._loop = asyncio.get_running_loop()
+        self.endpoint = Endpoint(
+            config=config,
+            certificate=Certificate.generate(),
+            random=SystemRandom(),
+            wall_offset=time.time() - self._loop.time(),
+        )
+        self.rooms = Rooms(config, self.endpoint)
+        self.udp = UdpPort(config.host, config.udp_port, on_batch=self._receive_batch)
+        self.tcp: TcpPort | None = None
+        if config.ice_tcp:
+            self.tcp = TcpPort(
+                config.host,
+                config.tcp_port,
+                config=config,
+                on_datagrams=self._receive_datagrams,
+                on_closed=self._tcp_closed,
+            )
+        self._tcp_batch = ReceiveBatch()
+        self._timer: asyncio.TimerHandle | None = None
+        self._flush_pending = False
+        self._closed = False
+
+    async def start(self) -> None:
+        """Open the ports.
+
+        Raises:
+            OSError: A port is in use, or an address is not ours.
+        """
+        self.udp.open()
+        try:
+            if self.tcp:
+                await self.tcp.open()
+        except OSError:
+            self.udp.close()
+            raise
+        self.endpoint.outbox.on_full = self._flush
+        self.endpoint.outbox.on_pending = self._flush_soon
+        self.endpoint.timers.on_earlier = self._flush_soon
+
+    async def close(self) -> None:
+        """Close all rooms and ports."""
+        if self._closed:
+            return
+        self._closed = True
+        self.rooms.close(now=self.now())
+        self._flush()
+        if self._timer:
+            self._timer.cancel()
+        self.udp.close()
+        if self.tcp:
+            await self.tcp.close()
+
+    def now(self) -> float:
+        """Monotonic seconds: the `now` of everything below."""
+        return self._loop.time()
+
+    # -- driving
+
+    def _receive_batch(self, batch: ReceiveBatch) -> None:
+        self.endpoint.receive_batch(batch, now=self.now())
+        self._transmit()
+
+    def _receive_datagrams(self, datagrams: list[tuple[bytes, Address]]) -> None:
+        now = self.now()
+        for start in range(0, len(datagrams), SLOTS):
+            self._tcp_batch.load(datagrams[start : start + SLOTS])
+            self.endpoint.receive_batch(self._tcp_batch, now=now)
+        self._transmit()
+
+    def _tcp_closed(self, address: Address) -> None:
+        self.endpoint.forget_address(address)
+
+    def _handle_timer(self) -> None:
+        self._timer = None
+        self.endpoint.handle_timer(now=self.now())
+        self._transmit()
+
+    def _flush_soon(self) -> None:
+        """Something wants to be sent or woken that no datagram caused."""
+        if not self._flush_pending and not self._closed:
+            self._flush_pending = True
+            self._loop.call_soon(self._transmit)
+
+    def _transmit(self) -> None:
+        """Flush and re-arm the one timer."""
+        self._flush_pending = False
+        if self._closed:
+            return
+        if self.endpoint.outbox.runs:
+            self._flush()
+        when = self.endpoint.get_timer()
+        if self._timer is not None:
+            if self._timer.when() == when:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if when is not None:
+            self._timer = self._loop.call_at(when, self._handle_timer)
+
+    def _flush(self) -> None:
+        outbox = self.endpoint.outbox
+        self.udp.flush(outbox)
+        if self.tcp:
+            self.tcp.flush(outbox)
+        outbox.clear()
+
+    # -- data channels
+
+    def open_channels(self, participant: Participant, peer: Peer) -> None:
+        """Give the participant the data channels that it has negotiated on `peer`."""
+        if participant.channels is not None:
+            return
+
+        def received(text: str, reliable: bool) -> None:
+            participant.notify(ChannelMessage(text, reliable))
+
+        participant.channels = DataChannels(peer, received)

@@ -1,0 +1,94 @@
+"""The media side of the server: built once, used by every kind of signaling."""
+
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+import ifaddr
+
+from sfu.config import Config
+from sfu.net.worker import Worker
+from sfu.room.peer import Peer
+from sfu.room.rooms import Rooms
+from signaling.negotiation.candidates import IceCandidate, host_candidates
+from signaling.negotiation.description import LocalTransport
+from signaling.negotiator import Media
+
+
+class MediaServer:
+    """A running worker and what signaling needs to know of it.
+
+    Attributes:
+        config: All settings.
+        worker: Sockets, clock, endpoint.
+        rooms: All rooms.
+        media: For negotiators.
+    """
+
+    def __init__(self, config: Config) -> None:
+        """Use `start`."""
+        self.config = config
+        self.worker = Worker(config)
+        self.rooms: Rooms = self.worker.rooms
+        self._candidates: tuple[IceCandidate, ...] = ()
+        self.media = Media(
+            config=config,
+            endpoint=self.worker.endpoint,
+            describe=self._describe,
+            open_channels=self.worker.open_channels,
+        )
+
+    @classmethod
+    async def start(cls, config: Config) -> "MediaServer":
+        """Open the media ports.
+
+        Raises:
+            OSError: A port is in use, or an address is not ours.
+            LocalError: No address that clients could reach.
+        """
+        server = cls(config)
+        await server.worker.start()
+        server._candidates = host_candidates(
+            config.announce or reachable_addresses(config.host),
+            udp_port=server.worker.udp.port,
+            tcp_port=server.worker.tcp.port if server.worker.tcp else None,
+        )
+        return server
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self.worker.now()
+
+    async def close(self) -> None:
+        """Close all rooms and ports."""
+        await self.worker.close()
+
+    def _describe(self, peer: Peer) -> LocalTransport:
+        return LocalTransport(
+            ice=peer.transport.local_ice,
+            fingerprints=(self.worker.endpoint.certificate.fingerprint(),),
+            candidates=self._candidates,
+        )
+
+
+def reachable_addresses(hosts: Sequence[str]) -> tuple[str, ...]:
+    """Addresses that candidates can show for the addresses that we listen on.
+
+    A wildcard stands for the addresses of all interfaces: link-local ones are left out, and
+    loopback ones too unless there is nothing else.
+    """
+    addresses: list[str] = []
+    for host in hosts:
+        address = ip_address(host)
+        if not address.is_unspecified:
+            addresses.append(str(address))
+            continue
+        found = []
+        for adapter in ifaddr.get_adapters():
+            for ip in adapter.ips:
+                text = ip.ip if isinstance(ip.ip, str) else ip.ip[0]
+                candidate = ip_address(text.partition("%")[0])
+                if candidate.version == address.version and not candidate.is_link_local:
+                    found.append(candidate)
+        outside = [candidate for candidate in found if not candidate.is_loopback]
+        addresses += [str(candidate) for candidate in outside or found]
+    return tuple(dict.fromkeys(addresses))
