@@ -1,45 +1,55 @@
-"""RTCP packets (RFC 3550 section 6, RFC 4585, RFC 5104, REMB) as values.
+"""RTCP packets (RFC 3550 section 6) as values, and the datagrams that they come in.
 
 Every class gives its bytes by `bytes(packet)`, header included. Types that we have no use for
-(application-defined, extended reports) are skipped.
+(application-defined, extended reports) are skipped. Feedback messages are in `rtcp_feedback` and
+`twcc`, and can be had from here.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from struct import Struct, pack, unpack_from
+from struct import Struct, unpack_from
 
 from sfu.errors import ParseError
-from sfu.wire.twcc import TransportFeedback, parse_transport_feedback
+from sfu.wire.rtcp_feedback import (
+    PAYLOAD_SPECIFIC_FEEDBACK,
+    TRANSPORT_LAYER_FEEDBACK,
+    FullIntraRequest,
+    Nack,
+    PictureLossIndication,
+    ReceiverEstimatedMaximumBitrate,
+    pack_packet,
+    parse_payload_specific_feedback,
+    parse_transport_layer_feedback,
+    require_size,
+)
+from sfu.wire.twcc import TransportFeedback
+
+__all__ = [
+    "FullIntraRequest",
+    "Goodbye",
+    "Nack",
+    "PictureLossIndication",
+    "ReceiverEstimatedMaximumBitrate",
+    "ReceiverReport",
+    "ReportBlock",
+    "RtcpPacket",
+    "SenderReport",
+    "SourceDescription",
+    "TransportFeedback",
+    "parse_compound",
+    "serialize_compound",
+]
 
 SENDER_REPORT = 200
 RECEIVER_REPORT = 201
 SOURCE_DESCRIPTION = 202
 GOODBYE = 203
-TRANSPORT_LAYER_FEEDBACK = 205
-PAYLOAD_SPECIFIC_FEEDBACK = 206
 
-NACK_FORMAT = 1  # RFC 4585 6.2.1
-TRANSPORT_FEEDBACK_FORMAT = 15
-PICTURE_LOSS_FORMAT = 1  # RFC 4585 6.3.1
-FULL_INTRA_REQUEST_FORMAT = 4  # RFC 5104 4.3.1
-APPLICATION_LAYER_FORMAT = 15  # RFC 4585 6.4; REMB is one of these
-REMB_IDENTIFIER = b"REMB"
-
-MAX_COUNT = 31  # the 5-bit count of reports, chunks or sources
 CNAME_ITEM = 1
 MAX_PACKETS_LOST = 0x7FFFFF  # RFC 3550 6.4.1: 24 bits, signed, does not wrap
-MAX_REMB_BITRATE = (1 << 63) - 1  # bit/s; the format goes to 2**81
 
 _report_block = Struct("!IIIIII")
 _sender_info = Struct("!IQIII")
-_two_ssrcs = Struct("!II")
-_pairs = Struct("!HH")
-
-
-def _packet(count: int, packet_type: int, body: bytes) -> bytes:
-    assert count <= MAX_COUNT
-    assert not len(body) % 4
-    return pack("!BBH", 0x80 | count, packet_type, len(body) // 4) + body
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +110,9 @@ class SenderReport:
         info = _sender_info.pack(
             self.ssrc, self.ntp_time, self.rtp_time, self.packet_count, self.octet_count
         )
-        return _packet(len(self.reports), SENDER_REPORT, info + b"".join(map(bytes, self.reports)))
+        return pack_packet(
+            len(self.reports), SENDER_REPORT, info + b"".join(map(bytes, self.reports))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +124,7 @@ class ReceiverReport:
 
     def __bytes__(self) -> bytes:
         body = self.ssrc.to_bytes(4, "big") + b"".join(map(bytes, self.reports))
-        return _packet(len(self.reports), RECEIVER_REPORT, body)
+        return pack_packet(len(self.reports), RECEIVER_REPORT, body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +147,7 @@ class SourceDescription:
                 chunk += bytes((CNAME_ITEM, len(text))) + text
             # One to four zeros: the list of items ends with one and fills its word.
             parts.append(chunk + bytes(4 - len(chunk) % 4))
-        return _packet(len(self.chunks), SOURCE_DESCRIPTION, b"".join(parts))
+        return pack_packet(len(self.chunks), SOURCE_DESCRIPTION, b"".join(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,96 +158,7 @@ class Goodbye:
 
     def __bytes__(self) -> bytes:
         body = b"".join([ssrc.to_bytes(4, "big") for ssrc in self.ssrcs])
-        return _packet(len(self.ssrcs), GOODBYE, body)
-
-
-@dataclass(frozen=True, slots=True)
-class Nack:
-    """Sequence numbers that have not come (RFC 4585 6.2.1).
-
-    Attributes:
-        sender_ssrc: Of the one who misses them.
-        media_ssrc: Of the stream.
-        lost: 16-bit sequence numbers, best in their order on the circle: neighbours share a word.
-    """
-
-    sender_ssrc: int
-    media_ssrc: int
-    lost: tuple[int, ...]
-
-    def __bytes__(self) -> bytes:
-        parts = [_two_ssrcs.pack(self.sender_ssrc, self.media_ssrc)]
-        first: int | None = None
-        mask = 0
-        for sequence_number in self.lost:
-            if first is not None:
-                bit = (sequence_number - first - 1) & 0xFFFF
-                if bit < 16:
-                    mask |= 1 << bit
-                    continue
-                parts.append(_pairs.pack(first, mask))
-            first = sequence_number
-            mask = 0
-        if first is not None:
-            parts.append(_pairs.pack(first, mask))
-        return _packet(NACK_FORMAT, TRANSPORT_LAYER_FEEDBACK, b"".join(parts))
-
-
-@dataclass(frozen=True, slots=True)
-class PictureLossIndication:
-    """A decoder needs a key frame because it lost something (RFC 4585 6.3.1)."""
-
-    sender_ssrc: int
-    media_ssrc: int
-
-    def __bytes__(self) -> bytes:
-        body = _two_ssrcs.pack(self.sender_ssrc, self.media_ssrc)
-        return _packet(PICTURE_LOSS_FORMAT, PAYLOAD_SPECIFIC_FEEDBACK, body)
-
-
-@dataclass(frozen=True, slots=True)
-class FullIntraRequest:
-    """A decoder needs a key frame to begin with (RFC 5104 4.3.1).
-
-    Attributes:
-        sender_ssrc: Of the one who asks.
-        entries: SSRC of a stream, and the 8-bit number of the request: the same for a repetition.
-    """
-
-    sender_ssrc: int
-    entries: tuple[tuple[int, int], ...]
-
-    def __bytes__(self) -> bytes:
-        parts = [_two_ssrcs.pack(self.sender_ssrc, 0)]
-        parts += [_two_ssrcs.pack(ssrc, number << 24) for ssrc, number in self.entries]
-        return _packet(FULL_INTRA_REQUEST_FORMAT, PAYLOAD_SPECIFIC_FEEDBACK, b"".join(parts))
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiverEstimatedMaximumBitrate:
-    """REMB: what the receiver believes the path can carry (draft-alvestrand-rmcat-remb-03).
-
-    Attributes:
-        sender_ssrc: Of the one who tells.
-        bitrate: bit/s over all `ssrcs`; written rounded down to 18 significant bits.
-        ssrcs: The streams, at most 255.
-    """
-
-    sender_ssrc: int
-    bitrate: int
-    ssrcs: tuple[int, ...]
-
-    def __bytes__(self) -> bytes:
-        assert len(self.ssrcs) <= 255
-        exponent = max(self.bitrate.bit_length() - 18, 0)
-        rate = exponent << 18 | self.bitrate >> exponent
-        parts = [
-            _two_ssrcs.pack(self.sender_ssrc, 0),
-            REMB_IDENTIFIER,
-            (len(self.ssrcs) << 24 | rate).to_bytes(4, "big"),
-        ]
-        parts += [ssrc.to_bytes(4, "big") for ssrc in self.ssrcs]
-        return _packet(APPLICATION_LAYER_FORMAT, PAYLOAD_SPECIFIC_FEEDBACK, b"".join(parts))
+        return pack_packet(len(self.ssrcs), GOODBYE, body)
 
 
 RtcpPacket = (
@@ -299,15 +222,10 @@ def _without_padding(body: bytes) -> bytes:
     return body[:-padding]
 
 
-def _need(body: bytes, size: int) -> None:
-    if len(body) < size:
-        raise ParseError("An RTCP packet is shorter than its type and count want.")
-
-
 def _parse_reports(body: bytes, position: int, count: int) -> tuple[ReportBlock, ...]:
     # What follows the last block is a profile-specific extension (RFC 3550 6.4.3): not ours.
     end = position + count * _report_block.size
-    _need(body, end)
+    require_size(body, end)
     return tuple(
         [
             ReportBlock(ssrc, loss >> 24, ((loss & 0xFFFFFF) ^ 0x800000) - 0x800000, *others)
@@ -317,14 +235,14 @@ def _parse_reports(body: bytes, position: int, count: int) -> tuple[ReportBlock,
 
 
 def _parse_sender_report(count: int, body: bytes) -> SenderReport:
-    _need(body, _sender_info.size)
+    require_size(body, _sender_info.size)
     ssrc, ntp_time, rtp_time, packets, octets = _sender_info.unpack_from(body)
     reports = _parse_reports(body, _sender_info.size, count)
     return SenderReport(ssrc, ntp_time, rtp_time, packets, octets, reports)
 
 
 def _parse_receiver_report(count: int, body: bytes) -> ReceiverReport:
-    _need(body, 4)
+    require_size(body, 4)
     return ReceiverReport(int.from_bytes(body[:4], "big"), _parse_reports(body, 4, count))
 
 
@@ -332,19 +250,19 @@ def _parse_source_description(count: int, body: bytes) -> SourceDescription:
     chunks = []
     position = 0
     for _ in range(count):
-        _need(body, position + 4)
+        require_size(body, position + 4)
         ssrc = int.from_bytes(body[position : position + 4], "big")
         position += 4
         cname = ""
         while True:
-            _need(body, position + 1)
+            require_size(body, position + 1)
             item = body[position]
             if not item:
                 position += 4 - position % 4  # the end of the items, and the rest of its word
                 break
-            _need(body, position + 2)
+            require_size(body, position + 2)
             end = position + 2 + body[position + 1]
-            _need(body, end)
+            require_size(body, end)
             if item == CNAME_ITEM:
                 cname = _text(body[position + 2 : end])
             position = end
@@ -360,57 +278,8 @@ def _text(value: bytes) -> str:
 
 
 def _parse_goodbye(count: int, body: bytes) -> Goodbye:
-    _need(body, 4 * count)
+    require_size(body, 4 * count)
     return Goodbye(unpack_from(f"!{count}I", body))
-
-
-def _parse_transport_layer_feedback(
-    feedback_format: int, body: bytes
-) -> Nack | TransportFeedback | None:
-    if feedback_format == TRANSPORT_FEEDBACK_FORMAT:
-        return parse_transport_feedback(body)
-    if feedback_format != NACK_FORMAT:
-        return None
-    _need(body, 8)
-    sender_ssrc, media_ssrc = _two_ssrcs.unpack_from(body)
-    lost: list[int] = []
-    for position in range(8, len(body) - 3, 4):
-        first, mask = _pairs.unpack_from(body, position)
-        lost.append(first)
-        while mask:
-            bit = mask & -mask
-            lost.append(first + bit.bit_length() & 0xFFFF)
-            mask ^= bit
-    return Nack(sender_ssrc, media_ssrc, tuple(lost))
-
-
-def _parse_payload_specific_feedback(
-    feedback_format: int, body: bytes
-) -> PictureLossIndication | FullIntraRequest | ReceiverEstimatedMaximumBitrate | None:
-    _need(body, 8)
-    sender_ssrc, media_ssrc = _two_ssrcs.unpack_from(body)
-    if feedback_format == PICTURE_LOSS_FORMAT:
-        return PictureLossIndication(sender_ssrc, media_ssrc)
-    if feedback_format == FULL_INTRA_REQUEST_FORMAT:
-        whole = body[8 : len(body) - len(body) % 8]
-        entries = tuple([(ssrc, rest >> 24) for ssrc, rest in _two_ssrcs.iter_unpack(whole)])
-        return FullIntraRequest(sender_ssrc, entries)
-    if feedback_format == APPLICATION_LAYER_FORMAT and body[8:12] == REMB_IDENTIFIER:
-        return _parse_remb(sender_ssrc, body)
-    return None
-
-
-def _parse_remb(sender_ssrc: int, body: bytes) -> ReceiverEstimatedMaximumBitrate:
-    _need(body, 16)
-    count = body[12]
-    rate = int.from_bytes(body[13:16], "big")
-    bitrate = (rate & 0x3FFFF) << (rate >> 18)
-    if bitrate > MAX_REMB_BITRATE:
-        raise ParseError("The bitrate of a REMB is beyond any path.")
-    _need(body, 16 + 4 * count)
-    return ReceiverEstimatedMaximumBitrate(
-        sender_ssrc, bitrate, unpack_from(f"!{count}I", body, 16)
-    )
 
 
 _parsers: dict[int, Callable[[int, bytes], RtcpPacket | None]] = {
@@ -418,6 +287,6 @@ _parsers: dict[int, Callable[[int, bytes], RtcpPacket | None]] = {
     RECEIVER_REPORT: _parse_receiver_report,
     SOURCE_DESCRIPTION: _parse_source_description,
     GOODBYE: _parse_goodbye,
-    TRANSPORT_LAYER_FEEDBACK: _parse_transport_layer_feedback,
-    PAYLOAD_SPECIFIC_FEEDBACK: _parse_payload_specific_feedback,
+    TRANSPORT_LAYER_FEEDBACK: parse_transport_layer_feedback,
+    PAYLOAD_SPECIFIC_FEEDBACK: parse_payload_specific_feedback,
 }
