@@ -13,6 +13,7 @@ NO_EXTENSIONS: dict[int, bytes] = {}  # shared by all packets without any: never
 
 _header = Struct("!BBHII")
 _unpack_header = _header.unpack_from
+_unpack_both = Struct("!BBHIIHH").unpack_from
 _unpack_profile = Struct("!HH").unpack_from
 
 
@@ -102,12 +103,16 @@ def parse_rtp(data: bytes | memoryview, *, arrival: float) -> RtpPacket:
     Raises:
         ParseError: When it is not RTP version 2, or a length in it passes the end.
     """
-    if type(data) is not bytes:
+    if data.__class__ is not bytes:
         data = bytes(data)  # one copy, because slices of a view would point into the buffer
     size = len(data)
-    if size < HEADER_SIZE:
+    if size >= HEADER_SIZE + 4:
+        # With what follows: without CSRCs, that is the header extension's own header.
+        first, second, sequence_number, timestamp, ssrc, profile, words = _unpack_both(data)
+    elif size >= HEADER_SIZE:
+        first, second, sequence_number, timestamp, ssrc = _unpack_header(data)
+    else:
         raise ParseError("An RTP packet is shorter than its header.")
-    first, second, sequence_number, timestamp, ssrc = _unpack_header(data)
     position = HEADER_SIZE
     if first == 0x90 or first == 0x80:  # what almost all packets have: no padding, no CSRC
         csrcs = b""
@@ -120,7 +125,8 @@ def parse_rtp(data: bytes | memoryview, *, arrival: float) -> RtpPacket:
     if first & 0x10:
         if position + 4 > size:
             raise ParseError("An RTP packet ends in its CSRCs or header extension.")
-        profile, words = _unpack_profile(data, position)
+        if position > HEADER_SIZE:
+            profile, words = _unpack_profile(data, position)
         position += 4
         end = position + 4 * words
         if end > size:
