@@ -120,11 +120,11 @@ class PeerNegotiator:
     def _peer_for(self, told: TransportParameters, *, now: float) -> Peer:
         """The present peer, perhaps with new ICE credentials, or another one."""
         peer = self.peer
-        if peer is not None and peer.alive and peer.remote is not None:
-            if told.fingerprints == peer.remote.fingerprints:
-                if told.ice != peer.remote.ice:
-                    self._media.endpoint.restart_ice(peer, now=now)
-                return peer
+        remote = peer.remote if peer is not None and peer.alive else None
+        if peer is not None and remote is not None and told.fingerprints == remote.fingerprints:
+            if told.ice != remote.ice:
+                self._media.endpoint.restart_ice(peer, now=now)
+            return peer
         participant = self._participant
         peer = self._media.endpoint.create_peer(f"{participant.sid}/{self._target}", now=now)
         participant.set_peer(self._target, peer, now=now)
@@ -237,7 +237,12 @@ class SubscriberNegotiator:
             participant.set_peer("subscriber", peer, now=now)
         slots = list(participant.subscriptions.plan())
         self._sections = tuple(
-            OfferSection(slot.mid, slot.kind, send_slot(slot) if slot.subscription else None)
+            OfferSection(
+                slot.mid,
+                slot.kind,
+                send_slot(slot) if slot.subscription and not slot.stopped else None,
+                stopped=slot.stopped,
+            )
             for slot in slots
         )
         self._number += 1
@@ -247,7 +252,11 @@ class SubscriberNegotiator:
             session_id=1,
             session_version=self._number,
         )
-        tracks = {slot.mid: slot.subscription.track for slot in slots if slot.subscription}
+        tracks = {
+            slot.mid: slot.subscription.track
+            for slot in slots
+            if slot.subscription and not slot.stopped
+        }
         return SubscriberOffer(self._number, sdp, tracks)
 
     def accept(self, number: int, sdp: str, *, now: float) -> None:
@@ -264,8 +273,9 @@ class SubscriberNegotiator:
         peer = self._participant.subscriber
         assert peer is not None
         result = accept_answer(sdp, sections, self._media.config)
-        peer.start(result.transport, now=now)
-        self._participant.subscriptions.agreed(result.send, now=now)
+        if result.transport is not None:
+            peer.start(result.transport, now=now)
+        self._participant.subscriptions.agreed(result.send, result.rejected, now=now)
         if self._again:
             self._again = False
             self._participant.notify(NegotiationNeeded())

@@ -80,6 +80,9 @@ class Forwards(Protocol):
     def pause(self) -> None:
         """Start anew with the next key frame."""
 
+    def restart(self) -> None:
+        """As `pause`, where the timestamps of the source may jump."""
+
 
 def write_run(
     packets: Sequence[RtpPacket],
@@ -154,6 +157,12 @@ class Fanout:
         for forwarders in self._groups.values():
             for forwarder in forwarders:
                 forwarder.pause()
+
+    def restart(self) -> None:
+        """As `pause`, where the timestamps of the source may jump."""
+        for forwarders in self._groups.values():
+            for forwarder in forwarders:
+                forwarder.restart()
 
     @property
     def has_forwarders(self) -> bool:

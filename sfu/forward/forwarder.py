@@ -118,6 +118,11 @@ class Forwarder:
         """Start anew, without a gap, with the next key frame that comes."""
         self._flowing = False
 
+    def restart(self) -> None:
+        """As `pause`, where even the timestamps of the source may jump."""
+        self.pause()
+        self._timestamp.restart()
+
     @property
     def wants_key_frame(self) -> bool:
         """Whether video waits for a key frame to start."""

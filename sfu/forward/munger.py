@@ -102,6 +102,11 @@ class TimestampMunger:
         self._ssrc = ssrc
         self.sent(timestamp, now=now)
 
+    def restart(self) -> None:
+        """The source begins anew, perhaps with other timestamps under its old SSRC."""
+        if self._ssrc is not None:
+            self._ssrc = -1
+
     def sent(self, timestamp: int, *, now: float) -> None:
         """Remember the source timestamp of what was sent last."""
         self._last = (timestamp + self.offset) & 0xFFFFFFFF

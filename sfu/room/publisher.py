@@ -175,6 +175,8 @@ class Publisher:
             when = feed.stream.next_nack_time()
             if when is not None:
                 feed.nack_timer = self._timers.call_at(when, lambda now: self._nack(feed, now))
+        if feed.key_frame_timer is None and feed.stream.key_frames.wanted:
+            self._ask_key_frame(feed, now)  # what was lost is beyond repair
         if self._report_timer is None:
             self._report_timer = self._timers.call_at(now + REPORT_INTERVAL, self._report)
 

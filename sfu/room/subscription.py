@@ -43,6 +43,7 @@ class Slot:
         track_id: Second part of it.
         subscription: What it carries, None for nothing.
         forwarder: Once the peer has agreed to the m-line.
+        stopped: Whether the peer rejected it: it keeps its place until it is used under a new MID.
     """
 
     mid: str
@@ -52,6 +53,7 @@ class Slot:
     track_id: str
     subscription: Subscription | None = None
     forwarder: Forwarder | None = None
+    stopped: bool = False
 
 
 class Subscriptions:
@@ -76,6 +78,7 @@ class Subscriptions:
         self._on_negotiation_needed = on_negotiation_needed
         self._subscriptions: dict[str, Subscription] = {}
         self._subscriber: Subscriber | None = None
+        self._mids = 0
 
     def __iter__(self) -> Iterator[Subscription]:
         return iter(self._subscriptions.values())
@@ -169,12 +172,18 @@ class Subscriptions:
             free.remove(slot)
             slot.identity = identity
             slot.stream_id, slot.track_id = track.participant.sid, track.sid
+            if slot.stopped:
+                slot.stopped = False
+                slot.mid = self._new_mid()
         else:
-            mid = str(len(self.slots))
-            slot = Slot(mid, track.kind, identity, track.participant.sid, track.sid)
+            slot = Slot(self._new_mid(), track.kind, identity, track.participant.sid, track.sid)
             self.slots.append(slot)
         slot.subscription = subscription
         subscription.slot = slot
+
+    def _new_mid(self) -> str:
+        self._mids += 1
+        return str(self._mids - 1)
 
     def offered(self, mid: str, kind: Kind, *, stream_id: str) -> Slot:
         """The peer offers to receive on this m-line: the slot that belongs to it."""
@@ -197,13 +206,20 @@ class Subscriptions:
                 self._release(slot)
         self.slots = [slot for slot in self.slots if slot.mid in mids]
 
-    def agreed(self, parameters: Mapping[str, SendParameters | None], *, now: float) -> None:
-        """The peer agreed to these m-lines (MID → parameters), or refused them (None).
+    def agreed(
+        self,
+        parameters: Mapping[str, SendParameters | None],
+        rejected: Collection[str] = (),
+        *,
+        now: float,
+    ) -> None:
+        """The peer agreed to these m-lines (MID → parameters), or takes nothing on them (None).
 
-        A MID that is not named keeps what it has.
+        A MID that is not named keeps what it has. Those `rejected` cannot be used again.
         """
         assert self._subscriber is not None
         for slot in self.slots:
+            slot.stopped = slot.stopped or slot.mid in rejected
             if slot.mid not in parameters:
                 continue
             agreed = parameters[slot.mid]

@@ -66,6 +66,7 @@ class Track:
         self._extensions: tuple[tuple[int, str], ...] = ()
         self._want_key_frame: Callable[[InboundStream, float], None] | None = None
         self._last_packet = 0.0
+        self._restarts = 0
 
     @property
     def mime_type(self) -> str:
@@ -118,6 +119,9 @@ class Track:
                 self.active_ssrc = ssrc
         if ssrc == self.active_ssrc:
             self._last_packet = now
+            if stream.restarts != self._restarts:
+                self._restarts = stream.restarts
+                self.fanout.restart()
         codec = packets[-1].codec
         if codec is not self.codec and codec is not None:
             self.codec = codec
