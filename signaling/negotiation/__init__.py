@@ -9,7 +9,6 @@ from signaling.negotiation.answerer import Answer, Slots, answer
 from signaling.negotiation.candidates import IceCandidate, host_candidates
 from signaling.negotiation.description import LocalTransport, SendSlot
 from signaling.negotiation.offerer import OfferResult, OfferSection, accept_answer, offer
-from signaling.negotiation.sections import OfferSections
 
 __all__ = [
     "Answer",
@@ -17,7 +16,6 @@ __all__ = [
     "LocalTransport",
     "OfferResult",
     "OfferSection",
-    "OfferSections",
     "SendSlot",
     "Slots",
     "accept_answer",

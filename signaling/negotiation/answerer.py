@@ -100,6 +100,7 @@ def answer(
         offer = parse_sdp(
             offer, max_size=config.max_sdp_size, max_media_sections=config.max_media_sections
         )
+    peer.require_full_ice(offer)
     bundled = _bundled(offer)
     tagged = next(iter(bundled.values()))
     if tagged.setup not in _SETUP:

@@ -8,7 +8,9 @@ from sfu.wire.parameters import Codec, h264
 # What libwebrtc assumes without the parameter; RFC 6184 would have 42000A, which no one sends.
 DEFAULT_PROFILE_LEVEL_ID = "42e01f"
 
-_PROFILE_LEVEL_ID = re.compile("[0-9a-f]{6}")
+# profile_idc, constraint flags, level_idc. FFmpeg writes its own flag for "constrained", 0x200, as
+# if it were the second of these bytes.
+_PROFILE_LEVEL_ID = re.compile("([0-9a-f]{2})(200|[0-9a-f]{2})([0-9a-f]{2})")
 _CONSTRAINT_SET_0 = 0x80
 _CONSTRAINT_SET_1 = 0x40
 _CONSTRAINT_SETS_4_AND_5 = 0x0C
@@ -32,10 +34,11 @@ _DECODABLE_AS = {
 
 def h264_profile(profile_level_id: str) -> str | None:
     """Name of the profile in a profile-level-id; None for one that we do not know."""
-    text = profile_level_id.lower()
-    if not _PROFILE_LEVEL_ID.fullmatch(text):
+    match = _PROFILE_LEVEL_ID.fullmatch(profile_level_id.lower())
+    if match is None:
         return None
-    profile_idc, constraints = int(text[:2], 16), int(text[2:4], 16)
+    profile_idc = int(match[1], 16)
+    constraints = _CONSTRAINT_SET_1 if match[2] == "200" else int(match[2], 16)
     set_0, set_1 = constraints & _CONSTRAINT_SET_0, constraints & _CONSTRAINT_SET_1
     if profile_idc == 0x42:
         return "constrained-baseline" if set_1 else "baseline"

@@ -102,6 +102,7 @@ def accept_answer(sdp: str, sections: Sequence[OfferSection], config: Config) ->
     answered = parse_sdp(
         sdp, max_size=config.max_sdp_size, max_media_sections=config.max_media_sections
     )
+    peer.require_full_ice(answered)
     if len(answered.media) != len(sections):
         raise peer.failed("The answer does not have the m-lines of the offer.")
     living: dict[str, MediaSection] = {}

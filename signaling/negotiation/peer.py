@@ -10,7 +10,7 @@ from sfu.wire.parameters import (
     SendParameters,
     TransportParameters,
 )
-from sfu.wire.sdp import ExtMap, MediaSection
+from sfu.wire.sdp import ExtMap, MediaSection, SessionDescription
 from signaling.negotiation import codecs, extensions
 from signaling.negotiation.codecs import Format
 
@@ -41,6 +41,16 @@ def kind(section: MediaSection) -> Kind | None:
 def failed(sentence: str) -> RemoteError:
     """The error of a description that cannot be agreed to."""
     return RemoteError(sentence, name="negotiation_failed")
+
+
+def require_full_ice(described: SessionDescription) -> None:
+    """Refuse an ICE-lite peer.
+
+    Raises:
+        RemoteError: Nobody would begin the connectivity checks (RFC 8445 6.1.1).
+    """
+    if described.ice_lite:
+        raise failed("Both ends are ICE-lite agents; one of them has to be a full one.")
 
 
 def transport_parameters(
