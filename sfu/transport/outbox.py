@@ -16,6 +16,10 @@ are `count` packets of `segment size` bytes back to back, the last one perhaps s
 _ffi = FFI()
 
 
+def _nothing() -> None:
+    """The outbox is looked at by itself: in tests, and before a shell has it."""
+
+
 class Outbox:
     """Collects packets until the shell flushes them, in the order in which they were committed.
 
@@ -29,6 +33,8 @@ class Outbox:
     Attributes:
         view: The memory that packets are written to.
         base: Address of that memory in this process, for C functions.
+        on_pending: Called when the first packet is put into an empty outbox: a shell that was not
+            going to flush anyway may arrange for it.
         on_full: Called when there is no room: must consume `runs` and `clear`. The default spills
             the packets into a list, so that without a shell nothing is lost; the shell sets its
             own.
@@ -56,6 +62,7 @@ class Outbox:
         self._spilled: list[tuple[Address, bytes]] = []
         self.view = memoryview(_ffi.buffer(self._memory))
         self.base = int(_ffi.cast("uintptr_t", self._memory))
+        self.on_pending: Callable[[], None] = _nothing
         self.on_full: Callable[[], None] = self._spill
         self.on_pending: Callable[[], None] = lambda: None
         self.runs: list[Run] = []
@@ -79,6 +86,8 @@ class Outbox:
             offset: As `reserve` returned it.
             sizes: Bytes of each packet as it goes on the wire, none of them 0.
         """
+        if not self.runs:
+            self.on_pending()
         add = self.runs.append
         start = offset
         segment = count = 0
@@ -109,6 +118,8 @@ class Outbox:
         if not self.runs:
             self.on_pending()
         offset = self.reserve(size)
+        if not self.runs:
+            self.on_pending()
         self._end = offset + size
         self.view[offset : self._end] = data
         self.runs.append((address, offset, size, size, 1))

@@ -109,3 +109,16 @@ def test_clear_forgets_everything() -> None:
     outbox.clear()
     assert outbox.datagrams() == []
     assert outbox.reserve(100) == 0
+
+
+def test_shell_hears_of_the_first_packet_only() -> None:
+    outbox = Outbox()
+    heard = []
+    outbox.on_pending = lambda: heard.append(len(outbox.runs))
+    put(outbox, A, [b"a"])
+    outbox.send(A, b"b")
+    assert heard == [0]
+    outbox.clear()
+    outbox.send(A, b"c")
+    put(outbox, A, [b"d"])
+    assert heard == [0, 0]
