@@ -17,7 +17,7 @@ _ffi = FFI()
 
 
 def _nothing() -> None:
-    """The outbox is looked at by itself: in tests, and before a shell has it."""
+    """Without a shell there is nobody to tell."""
 
 
 class Outbox:
@@ -33,8 +33,6 @@ class Outbox:
     Attributes:
         view: The memory that packets are written to.
         base: Address of that memory in this process, for C functions.
-        on_pending: Called when the first packet is put into an empty outbox: a shell that was not
-            going to flush anyway may arrange for it.
         on_full: Called when there is no room: must consume `runs` and `clear`. The default spills
             the packets into a list, so that without a shell nothing is lost; the shell sets its
             own.
@@ -64,7 +62,6 @@ class Outbox:
         self.base = int(_ffi.cast("uintptr_t", self._memory))
         self.on_pending: Callable[[], None] = _nothing
         self.on_full: Callable[[], None] = self._spill
-        self.on_pending: Callable[[], None] = lambda: None
         self.runs: list[Run] = []
 
     def reserve(self, size: int) -> int:
@@ -86,8 +83,6 @@ class Outbox:
             offset: As `reserve` returned it.
             sizes: Bytes of each packet as it goes on the wire, none of them 0.
         """
-        if not self.runs:
-            self.on_pending()
         add = self.runs.append
         start = offset
         segment = count = 0
@@ -115,8 +110,6 @@ class Outbox:
         size = len(data)
         if not size:
             return
-        if not self.runs:
-            self.on_pending()
         offset = self.reserve(size)
         if not self.runs:
             self.on_pending()
