@@ -80,6 +80,7 @@ def parse_stun(data: bytes) -> StunMessage:
         raise ParseError("A datagram is not a STUN message.")
     if int.from_bytes(data[4:8], "big") != stun.COOKIE:
         raise ParseError("A STUN message lacks the magic cookie.")
+    _check_attributes(data)
     try:
         message = stun.parse_message(data)
     except (ValueError, struct.error, IndexError) as error:
@@ -102,6 +103,16 @@ def parse_stun(data: bytes) -> StunMessage:
         error_code=message.error_code,
         _message=message,
     )
+
+
+def _check_attributes(data: bytes) -> None:
+    """Make sure that the attributes end where the message does; aioice cuts the last one off."""
+    position = HEADER_SIZE
+    while position < len(data):
+        length = data[position + 2] << 8 | data[position + 3]
+        position += 4 + length + -length % 4
+    if position > len(data):
+        raise ParseError("A STUN attribute is longer than its message.")
 
 
 def binding_request(
