@@ -168,6 +168,7 @@ class Endpoint:
         peer = self._by_address.pop(address, None)
         if peer is not None:
             del self._addresses[peer][address]
+            peer.transport.forget_address(address)
 
     def _transport_event(self, peer: Peer, event: TransportEvent) -> None:
         if isinstance(event, TransportConnected):
