@@ -154,6 +154,7 @@ class VirtualClient:
         self.server.endpoint.restart_ice(self.peer, now=self.time.now)
         self.answered = False
         self.connect(self.peer)
+        self.check()
 
     def move(self) -> None:
         """Go on from another address, as behind a NAT that has forgotten us."""
