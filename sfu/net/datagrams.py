@@ -1,0 +1,133 @@
+"""Datagrams by the portable calls: one each, where batches are not available."""
+
+import errno
+import socket
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sfu.transport.address import Address
+from sfu.transport.buffers import SLOT_SIZE, SLOTS, ReceiveBatch
+from sfu.transport.outbox import Outbox, Run
+
+
+@dataclass(slots=True)
+class UdpCounters:
+    """What went through a UDP port so far.
+
+    Attributes:
+        packets_received: Datagrams.
+        bytes_received: Their UDP payloads.
+        packets_sent: Datagrams that the kernel took.
+        bytes_sent: Their UDP payloads.
+        packets_dropped: Datagrams that the kernel did not take.
+        errors: Failed calls by the name of their errno.
+    """
+
+    packets_received: int = 0
+    bytes_received: int = 0
+    packets_sent: int = 0
+    bytes_sent: int = 0
+    packets_dropped: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+
+    def failed(self, error: int | None) -> None:
+        """Count a failed call."""
+        self.errors[errno.errorcode.get(error or 0, str(error))] += 1
+
+    def not_sent(self, error: int | None, run: Run) -> None:
+        """Take back that a run was counted as sent."""
+        _, _, length, _, count = run
+        self.failed(error)
+        self.packets_sent -= count
+        self.bytes_sent -= length
+        self.packets_dropped += count
+
+
+def to_python(address: Address) -> tuple[str, int] | tuple[str, int, int, int]:
+    """The address as Python's sockets take it."""
+    host, _, scope = address.host.partition("%")
+    return (host, address.port, 0, int(scope)) if scope else (host, address.port)
+
+
+def from_python(name: tuple[str, int] | tuple[str, int, int, int]) -> Address:
+    """The address as Python's sockets tell it; an IPv6 scope becomes a number after "%"."""
+    host = name[0].partition("%")[0]
+    if len(name) == 4 and name[3]:
+        host = f"{host}%{name[3]}"
+    return Address(host, name[1])
+
+
+def send_singly(
+    sock: socket.socket, outbox: Outbox, runs: Sequence[Run], counters: UdpCounters
+) -> None:
+    """Send each packet of the runs with a call of its own; what is not taken now is dropped."""
+    for address, offset, length, size, _ in runs:
+        name = to_python(address)
+        end = offset + length
+        for start in range(offset, end, size):
+            piece = min(size, end - start)
+            counters.packets_sent += 1
+            counters.bytes_sent += piece
+            try:
+                sock.sendto(outbox.view[start : start + piece], name)
+            except OSError as error:
+                counters.not_sent(error.errno, (address, start, piece, piece, 1))
+
+
+class SingleReceiver:
+    """Receives from one socket, one datagram a call, up to `SLOTS` at a time.
+
+    Args:
+        sock: A bound, non-blocking UDP socket.
+        batch: Where the datagrams go.
+    """
+
+    def __init__(self, sock: socket.socket, batch: ReceiveBatch) -> None:
+        self._sock = sock
+        self._batch = batch
+
+    def receive(self) -> int:
+        """Fill the batch; returns how many datagrams came.
+
+        Raises:
+            OSError: The call failed for another reason than that nothing is there.
+        """
+        batch = self._batch
+        batch.count = 0
+        for slot in range(SLOTS):
+            offset = slot * SLOT_SIZE
+            try:
+                length, _, flags, name = self._sock.recvmsg_into(
+                    [batch.view[offset : offset + SLOT_SIZE]]
+                )
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:
+                if slot:
+                    break  # first hand on what came before it
+                raise
+            if flags & socket.MSG_TRUNC:
+                batch.oversized += 1
+                length = 0
+            batch.lengths[slot] = length
+            batch.addresses[slot] = from_python(name)
+            batch.count = slot + 1
+        return batch.count
+
+
+class SingleSender:
+    """Sends runs of an outbox through one socket, one packet a call.
+
+    Args:
+        sock: A bound, non-blocking UDP socket.
+        counters: Where to count what was sent and what was not.
+    """
+
+    def __init__(self, sock: socket.socket, counters: UdpCounters) -> None:
+        self._sock = sock
+        self._counters = counters
+
+    def send(self, outbox: Outbox, runs: Sequence[Run]) -> None:
+        """Send these runs of the outbox, in this order."""
+        send_singly(self._sock, outbox, runs, self._counters)

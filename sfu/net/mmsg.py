@@ -1,0 +1,272 @@
+"""recvmmsg and sendmmsg of Linux, called through cffi in ABI mode: no compiled code of ours."""
+
+import errno
+import socket
+import sys
+from collections.abc import Sequence
+from struct import Struct, iter_unpack
+from typing import Any
+
+from cffi import FFI
+
+from sfu.net.datagrams import UdpCounters, send_singly
+from sfu.transport.address import Address
+from sfu.transport.buffers import SLOT_SIZE, SLOTS, ReceiveBatch
+from sfu.transport.outbox import Outbox, Run
+
+SOL_UDP = 17
+UDP_SEGMENT = 103  # linux/udp.h
+MESSAGES = 512  # of one sendmmsg; a flush of more needs several, and 1024 is the kernel's limit
+MAX_CACHED_ADDRESSES = 10_000  # then all caches start again, which costs microseconds
+
+ffi = FFI()
+ffi.cdef(
+    """
+    struct iovec { void *iov_base; size_t iov_len; };
+    struct msghdr { void *msg_name; unsigned int msg_namelen; struct iovec *msg_iov;
+                    size_t msg_iovlen; void *msg_control; size_t msg_controllen; int msg_flags; };
+    struct mmsghdr { struct msghdr msg_hdr; unsigned int msg_len; };
+    struct cmsghdr { size_t cmsg_len; int cmsg_level; int cmsg_type; };
+    int sendmmsg(int sockfd, struct mmsghdr *msgvec, unsigned int vlen, int flags);
+    int recvmmsg(int sockfd, struct mmsghdr *msgvec, unsigned int vlen, int flags, void *timeout);
+    """
+)
+
+_NAME_SIZE = 28  # sizeof(struct sockaddr_in6), the longer of the two
+_SOCKADDR_IN = Struct("=H2s4s8x")
+_SOCKADDR_IN6 = Struct("=H2sI16sI")
+_WORD = ffi.sizeof("size_t")
+_CONTROL_DATA = ffi.sizeof("struct cmsghdr")
+_CONTROL_SIZE = _CONTROL_DATA + _WORD  # CMSG_SPACE of 16 bits
+
+
+def _load() -> Any:
+    if sys.platform != "linux":
+        return None
+    libc = ffi.dlopen(None)
+    return libc if hasattr(libc, "recvmmsg") and hasattr(libc, "sendmmsg") else None
+
+
+_libc = _load()
+
+
+def available() -> bool:
+    """Whether this platform has both calls."""
+    return _libc is not None
+
+
+def supports_segmentation(sock: socket.socket) -> bool:
+    """Whether the kernel cuts one message into datagrams (Linux 4.18, `UDP_SEGMENT`)."""
+    try:
+        sock.getsockopt(SOL_UDP, UDP_SEGMENT)
+    except OSError:
+        return False
+    return True
+
+
+def encode_sockaddr(address: Address) -> bytes:
+    """The `struct sockaddr_in` or `sockaddr_in6` of an address, with its scope after a "%"."""
+    port = address.port.to_bytes(2, "big")
+    host, _, scope = address.host.partition("%")
+    if ":" in host:
+        packed = socket.inet_pton(socket.AF_INET6, host)
+        return _SOCKADDR_IN6.pack(socket.AF_INET6, port, 0, packed, int(scope or 0))
+    return _SOCKADDR_IN.pack(socket.AF_INET, port, socket.inet_pton(socket.AF_INET, host))
+
+
+def decode_sockaddr(raw: bytes) -> Address:
+    """The address in a `struct sockaddr_in` or `sockaddr_in6`."""
+    if int.from_bytes(raw[:2], sys.byteorder) == socket.AF_INET:
+        _, port, packed = _SOCKADDR_IN.unpack_from(raw)
+        return Address(socket.inet_ntop(socket.AF_INET, packed), int.from_bytes(port, "big"))
+    _, port, _, packed, scope = _SOCKADDR_IN6.unpack_from(raw)
+    host = socket.inet_ntop(socket.AF_INET6, packed)
+    if scope:
+        host = f"{host}%{scope}"
+    return Address(host, int.from_bytes(port, "big"))
+
+
+class BatchReceiver:
+    """Receives from one socket, up to `SLOTS` datagrams a call.
+
+    Args:
+        sock: A bound, non-blocking UDP socket.
+        batch: Where the datagrams go.
+    """
+
+    def __init__(self, sock: socket.socket, batch: ReceiveBatch) -> None:
+        self._descriptor = sock.fileno()
+        self._batch = batch
+        self._addresses: dict[bytes, Address] = {}
+        self._vectors = ffi.new("struct iovec[]", SLOTS)
+        self._messages = ffi.new("struct mmsghdr[]", SLOTS)
+        self._names = ffi.new("unsigned char[]", SLOTS * _NAME_SIZE)
+        for slot in range(SLOTS):
+            self._vectors[slot].iov_base = batch.pointers[slot]
+            self._vectors[slot].iov_len = SLOT_SIZE
+            header = self._messages[slot].msg_hdr
+            header.msg_iov, header.msg_iovlen = self._vectors + slot, 1
+            header.msg_name, header.msg_namelen = self._names + slot * _NAME_SIZE, _NAME_SIZE
+        self._names_view = memoryview(ffi.buffer(self._names))
+        # All msg_len as one strided view: reading them is one call, not one attribute each.
+        words = memoryview(ffi.buffer(self._messages)).cast("I")
+        step = ffi.sizeof("struct mmsghdr") // words.itemsize
+        first = ffi.offsetof("struct mmsghdr", "msg_len") // words.itemsize
+        self._lengths = words[first::step]
+
+    def receive(self) -> int:
+        """Fill the batch; returns how many datagrams came.
+
+        Raises:
+            OSError: The call failed for another reason than that nothing is there.
+        """
+        assert _libc is not None
+        count: int = _libc.recvmmsg(
+            self._descriptor,
+            self._messages,
+            SLOTS,
+            socket.MSG_DONTWAIT | socket.MSG_TRUNC,  # MSG_TRUNC: msg_len is the true length
+            ffi.NULL,
+        )
+        batch = self._batch
+        if count <= 0:
+            batch.count = 0
+            return _nothing_received()
+        batch.count = count
+        lengths = self._lengths[:count].tolist()
+        known = self._addresses
+        addresses: list[Address | None] = [
+            known.get(raw) for (raw,) in iter_unpack("28s", self._names_view[: count * _NAME_SIZE])
+        ]
+        if None in addresses:
+            self._learn(addresses)
+        batch.addresses[:count] = addresses  # type: ignore[assignment]
+        if max(lengths) > SLOT_SIZE:
+            batch.oversized += sum(length > SLOT_SIZE for length in lengths)
+            lengths = [0 if length > SLOT_SIZE else length for length in lengths]
+        batch.lengths[:count] = lengths
+        return count
+
+    def _learn(self, addresses: list[Address | None]) -> None:
+        if len(self._addresses) > MAX_CACHED_ADDRESSES:
+            self._addresses.clear()
+        for slot, address in enumerate(addresses):
+            if address is None:
+                start = slot * _NAME_SIZE
+                raw = bytes(self._names_view[start : start + _NAME_SIZE])
+                addresses[slot] = self._addresses[raw] = decode_sockaddr(raw)
+
+
+def _nothing_received() -> int:
+    error = ffi.errno
+    if error in (errno.EAGAIN, errno.EINTR):
+        return 0
+    raise OSError(error, "recvmmsg failed")
+
+
+class BatchSender:
+    """Sends runs of an outbox through one socket, up to `MESSAGES` of them a call.
+
+    It never waits: what the kernel does not take now is dropped, as the network would.
+
+    Args:
+        sock: A bound, non-blocking UDP socket.
+        counters: Where to count what was sent and what was not.
+    """
+
+    def __init__(self, sock: socket.socket, counters: UdpCounters) -> None:
+        self._sock = sock
+        self._counters = counters
+        self._segmentation = supports_segmentation(sock)
+        self._unsegmented: set[Address] = set()
+        self._names: dict[Address, FFI.CData] = {}
+        self._vectors = ffi.new("struct iovec[]", MESSAGES)
+        self._messages = ffi.new("struct mmsghdr[]", MESSAGES)
+        self._control = ffi.new("unsigned char[]", MESSAGES * _CONTROL_SIZE)
+        name_size = _SOCKADDR_IN6.size if sock.family == socket.AF_INET6 else _SOCKADDR_IN.size
+        slots = []
+        for i in range(MESSAGES):
+            control = self._control + i * _CONTROL_SIZE
+            control_header: Any = ffi.cast("struct cmsghdr *", control)
+            control_header.cmsg_len = _CONTROL_DATA + 2
+            control_header.cmsg_level, control_header.cmsg_type = SOL_UDP, UDP_SEGMENT
+            header = self._messages[i].msg_hdr
+            header.msg_iov, header.msg_iovlen = self._vectors + i, 1
+            header.msg_namelen = name_size
+            segment = ffi.cast("uint16_t *", control + _CONTROL_DATA)
+            slots.append((self._vectors[i], header, control, segment))
+        self._slots = slots
+
+    def send(self, outbox: Outbox, runs: Sequence[Run]) -> None:
+        """Send these runs of the outbox, in this order."""
+        if self._unsegmented or not self._segmentation:
+            runs = self._split(runs)
+        if len(self._names) > MAX_CACHED_ADDRESSES:
+            self._names.clear()
+        for start in range(0, len(runs), MESSAGES):
+            self._send(outbox, runs[start : start + MESSAGES])
+
+    def _send(self, outbox: Outbox, runs: Sequence[Run]) -> None:
+        assert _libc is not None
+        memory = ffi.cast("unsigned char *", outbox.base)
+        names, null = self._names, ffi.NULL
+        packets = octets = 0
+        for (address, offset, length, size, count), slot in zip(runs, self._slots, strict=False):
+            vector, header, control, segment = slot
+            vector.iov_base = memory + offset
+            vector.iov_len = length
+            header.msg_name = names.get(address) or self._name(address)
+            if count > 1:
+                segment[0] = size
+                header.msg_control = control
+                header.msg_controllen = _CONTROL_SIZE
+            else:
+                header.msg_control = null
+                header.msg_controllen = 0
+            packets += count
+            octets += length
+        counters = self._counters
+        counters.packets_sent += packets
+        counters.bytes_sent += octets
+        sent = 0
+        while sent < len(runs):
+            done = _libc.sendmmsg(
+                self._sock.fileno(), self._messages + sent, len(runs) - sent, socket.MSG_DONTWAIT
+            )
+            sent += done if done > 0 else self._failed(ffi.errno, outbox, runs[sent:])
+
+    def _failed(self, error: int, outbox: Outbox, runs: Sequence[Run]) -> int:
+        """Handle that `runs[0]` was refused; returns how many runs are done with."""
+        if error == errno.EINTR:
+            return 0
+        if error in (errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM):
+            for run in runs:  # the socket's buffer is full: it will not take the others either
+                self._counters.not_sent(error, run)
+            return len(runs)
+        self._counters.not_sent(error, runs[0])
+        address, _, _, _, count = runs[0]
+        if count > 1 and error in (errno.EIO, errno.EINVAL, errno.EMSGSIZE):
+            # The device cannot, or a segment is over the path's MTU: then no segmentation to there.
+            if len(self._unsegmented) > MAX_CACHED_ADDRESSES:
+                self._unsegmented.clear()
+            self._unsegmented.add(address)
+            send_singly(self._sock, outbox, runs[:1], self._counters)
+        return 1
+
+    def _split(self, runs: Sequence[Run]) -> list[Run]:
+        """Cut up what cannot be segmented by the kernel."""
+        split: list[Run] = []
+        for run in runs:
+            address, offset, length, size, count = run
+            if count == 1 or (self._segmentation and address not in self._unsegmented):
+                split.append(run)
+                continue
+            for start in range(offset, offset + length, size):
+                piece = min(size, offset + length - start)
+                split.append((address, start, piece, piece, 1))
+        return split
+
+    def _name(self, address: Address) -> FFI.CData:
+        name = ffi.new("unsigned char[]", encode_sockaddr(address))
+        self._names[address] = name
+        return name
