@@ -94,8 +94,13 @@ class NackGenerator:
             self.rtt += RTT_SMOOTHING * (now - loss.tried - self.rtt)
         return self.forget(index)
 
-    def missing(self, *, now: float) -> list[int]:
-        """The indexes to ask for now, ascending; each of them counts as one more try."""
+    def missing(self, *, now: float, oldest: int = 0) -> list[int]:
+        """The indexes to ask for now, ascending; each of them counts as one more try.
+
+        Args:
+            now: Monotonic seconds.
+            oldest: Index below which packets are of no more use: they are given up.
+        """
         if self._next_time is None or now < self._next_time:
             return []
         interval = max(MIN_INTERVAL, self.rtt)
@@ -104,7 +109,7 @@ class NackGenerator:
         next_time = None
         for index, loss in self._losses.items():
             if loss.next_try <= now:
-                if loss.tries == MAX_TRIES or now - loss.found > MAX_AGE:
+                if loss.tries == MAX_TRIES or now - loss.found > MAX_AGE or index < oldest:
                     hopeless.append(index)
                     continue
                 due.append(index)

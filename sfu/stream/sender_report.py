@@ -47,7 +47,7 @@ class SenderClock:
         self._window_end = 0.0
         self._updated = 0.0
 
-    def receive(self, ntp_time: float, *, now: float) -> float:
+    def receive(self, ntp_time: float, *, now: float) -> float | None:
         """Note the NTP time of a sender report that just came.
 
         The first report sets the offset. Later ones move it slowly towards the least delayed one,
@@ -60,7 +60,8 @@ class SenderClock:
             now: Monotonic seconds.
 
         Returns:
-            The sender time: the NTP time less all steps of that clock.
+            The sender time: the NTP time less all steps of that clock. None for a report so late
+            that either it was held up or the clock was set back: the next report will tell which.
         """
         arrival = now + self.wall_offset
         sender_time = ntp_time - self._step
@@ -70,7 +71,8 @@ class SenderClock:
             self._begin_window(sample, now)
             self.offset = self._target = sample
         elif sample > self.offset + STEP and (late is None or abs(sample - late) > STEP):
-            self._late = sample  # perhaps only held up on its way: the next report will tell
+            self._late = sample
+            return None
         elif abs(sample - self.offset) > STEP:
             self._step += self.offset - sample
             sender_time = arrival - self.offset
@@ -145,9 +147,11 @@ class RtpClock:
             rtp_time: The RTP timestamp of the same instant.
             now: When it came, monotonic seconds.
         """
-        self._time = self._sender_clock.receive(ntp_time, now=now)
-        self._timestamp = rtp_time
-        self.reported = True
+        sender_time = self._sender_clock.receive(ntp_time, now=now)
+        if sender_time is not None:
+            self._time = sender_time
+            self._timestamp = rtp_time
+            self.reported = True
 
     def reference(self, *, now: float) -> tuple[float, int] | None:
         """The RTP timestamp that a frame sampled now would have, for our own sender reports.

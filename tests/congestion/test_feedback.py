@@ -204,7 +204,7 @@ def test_a_bad_network_is_told_as_it_was(seed):
     feedback = generator()
     start = rng.choice(NUMBERS)
     arrivals: list[tuple[float, int]] = []
-    for i in range(20_000):
+    for i in range(10_000):
         if rng.random() > 0.1:
             delay = rng.expovariate(200) + (0.1 if rng.random() < 0.01 else 0.0)
             arrivals.append((i / 500 + 100 + delay, i))
@@ -216,10 +216,9 @@ def test_a_bad_network_is_told_as_it_was(seed):
     for now, i in arrivals:
         when = feedback.next_time()
         if when is not None and when <= now:
+            near = max(first)  # tells which turn of the 16 bits it is
             for report in check(feedback.build(now=when)):
                 for number, ticks in report.arrivals():
-                    # Which turn of the 16 bits it is: the one near the newest packet.
-                    near = max(first)
                     true = near + ((number - start - near + 0x8000) & 0xFFFF) - 0x8000
                     told[true] = ticks * TICK
         first.setdefault(i, now)

@@ -77,6 +77,13 @@ def test_it_gives_up_on_what_is_too_old_even_if_it_was_never_called_in_time():
     assert nack.next_time() is None
 
 
+def test_it_gives_up_on_what_nobody_can_use_any_more():
+    nack = NackGenerator()
+    nack.add(10, 14, now=0.0)
+    assert nack.missing(now=1.0, oldest=12) == [12, 13]
+    assert nack.given_up == 2
+
+
 def test_an_outage_is_not_repaired():
     nack = NackGenerator()
     nack.add(0, 3, now=0.0)

@@ -130,12 +130,24 @@ def test_lip_sync_survives_a_step_of_the_publishers_clock(step):
     assert instant(audio, now) == pytest.approx(0.0, abs=0.01)
 
 
-def test_what_was_reported_before_a_step_forward_stays_right():
+@pytest.mark.parametrize("step", [-3600.0, -2 * STEP, 2 * STEP, 3600.0])
+def test_lip_sync_holds_while_only_some_streams_have_reported_a_step(step):
     audio, video = pair()
     audio.report(1.0, ahead=0.0)
     video.report(1.2, ahead=0.0)
-    audio.report(2.0, ahead=3600.0)
-    assert instant(audio, 3.0) == pytest.approx(instant(video, 3.0), abs=1e-4)
+    for i in range(5):
+        audio.report(2.0 + i, ahead=step)
+        now = 2.5 + i
+        assert instant(audio, now) == pytest.approx(instant(video, now), abs=1e-4)
+
+
+def test_a_first_report_that_is_held_up_for_long_leaves_the_stream_to_its_arrival():
+    audio, video = pair()
+    audio.report(1.0, ahead=0.0)
+    video.rtp.observe(video.timestamp(1.0), 1.05)
+    video.report(1.0, ahead=0.0, delay=0.8)
+    assert not video.rtp.reported
+    assert instant(video, 3.0) == pytest.approx(0.05, abs=1e-3)
 
 
 def test_one_report_that_is_held_up_for_long_is_no_step():

@@ -1,0 +1,301 @@
+"""One incoming stream: every packet with one SSRC, and the retransmissions that repair it."""
+
+from collections.abc import Callable, Mapping
+
+from sfu.stream.inbound_stats import InboundStats
+from sfu.stream.keyframe_requester import KeyFrameRequester
+from sfu.stream.layer_tracker import BitrateMeter
+from sfu.stream.nack_generator import NackGenerator
+from sfu.stream.packet_cache import PacketCache
+from sfu.stream.receiver_report import ReceptionStatistics
+from sfu.stream.sender_report import RtpClock, SenderClock
+from sfu.stream.sequence_tracker import SequenceTracker
+from sfu.wire.ntp import from_ntp, middle32
+from sfu.wire.parameters import Codec, Kind
+from sfu.wire.payload import key_frame_detector
+from sfu.wire.rtcp import ReportBlock, SenderReport
+from sfu.wire.rtp import RtpPacket
+
+_Format = tuple[Codec, Callable[[bytes], bool] | None]
+
+
+class InboundStream:
+    """Decides which packets of one SSRC are new media, and what to ask its sender for.
+
+    Attributes:
+        ssrc: Of the media.
+        rtx_ssrc: Of its retransmission stream (RFC 4588), once known.
+        kind: "audio" or "video".
+        rid: Of the simulcast layer, "" without.
+        codec: Of the newest packet; None before the first.
+        cache: The newest packets, by index.
+        key_frames: When to ask for a key frame. The stream itself wishes for one where loss is
+            beyond repair or the source restarts, so look at its `next_time` after each batch.
+        bitrate: Of the media, without packets that are only padding.
+        clock: When frames were sampled.
+    """
+
+    __slots__ = (
+        "_discarded",
+        "_duplicates",
+        "_formats",
+        "_key_frame_timestamp",
+        "_key_frames",
+        "_nack",
+        "_nacks_sent",
+        "_octets",
+        "_packets",
+        "_repaired",
+        "_restarts",
+        "_sequence",
+        "_statistics",
+        "bitrate",
+        "cache",
+        "clock",
+        "codec",
+        "key_frames",
+        "kind",
+        "rid",
+        "rtx_ssrc",
+        "ssrc",
+    )
+
+    def __init__(
+        self,
+        *,
+        ssrc: int,
+        kind: Kind,
+        codecs: Mapping[int, Codec],
+        nack: bool,
+        cache_size: int,
+        sender_clock: SenderClock,
+        rid: str = "",
+    ) -> None:
+        """A stream of which nothing has come yet.
+
+        Args:
+            ssrc: Of the media.
+            kind: "audio" or "video".
+            codecs: Payload type → codec. All share one clock rate: a stream whose clock changes in
+                its midst cannot be timed (RFC 7160), so those of one m-line do not differ in it.
+            nack: Whether to ask for lost packets.
+            cache_size: Packets to keep; older ones are too late to be of use.
+            sender_clock: Of the publisher.
+            rid: Of the simulcast layer.
+        """
+        clock_rate = next(iter(codecs.values())).clock_rate
+        self.ssrc = ssrc
+        self.rtx_ssrc: int | None = None
+        self.kind = kind
+        self.rid = rid
+        self.codec: Codec | None = None
+        self.cache = PacketCache(cache_size)
+        self.key_frames = KeyFrameRequester()
+        self.bitrate = BitrateMeter()
+        self.clock = RtpClock(sender_clock=sender_clock, clock_rate=clock_rate)
+        self._sequence = SequenceTracker()
+        self._statistics = ReceptionStatistics(clock_rate=clock_rate)
+        self._nack = NackGenerator(limit=self.cache.size) if nack else None
+        self._formats: dict[int, _Format] = {}
+        self._packets = self._octets = self._repaired = 0
+        self._duplicates = self._discarded = 0
+        self._key_frames = self._nacks_sent = self._restarts = 0
+        self._key_frame_timestamp = -1
+        self.update_codecs(codecs)
+
+    def update_codecs(self, codecs: Mapping[int, Codec]) -> None:
+        """Take these payload types from now on, after a renegotiation."""
+        self._formats = {
+            payload_type: (codec, key_frame_detector(codec) if codec.kind == "video" else None)
+            for payload_type, codec in codecs.items()
+        }
+
+    @property
+    def restarts(self) -> int:
+        """How often the source jumped to other sequence numbers, and perhaps timestamps."""
+        return self._restarts
+
+    # -- the hot path
+
+    def receive(self, packet: RtpPacket, *, now: float) -> bool:
+        """Account for one packet of the media SSRC.
+
+        A packet that is only padding is handed on like any other, with its empty payload, so that
+        whoever renumbers packets can close the gap. So is one that was lost and comes late, be it
+        reordered or sent again: its index is lower than that of packets before it.
+
+        Returns:
+            True when the packet is new: its `index`, `codec` and `key_frame` are set, and it is
+            cached. False for one that came before, comes too late, has an unknown payload type or
+            whose sequence number jumps without a second packet to confirm it.
+        """
+        sequence = self._sequence
+        before = sequence.highest
+        index = sequence.place(packet.sequence_number)
+        if index <= before:
+            return self._receive_late(packet, index, now)
+        if index != before + 1:
+            self._skip(packet, before, index, now)
+        self._statistics.add(index, packet.timestamp, packet.arrival)
+        known = self._formats.get(packet.payload_type)
+        if known is None:
+            self._discarded += 1
+            return False
+        codec, is_key_frame = known
+        self.codec = packet.codec = codec
+        packet.index = index
+        payload = packet.payload
+        if payload:
+            self.bitrate.add(packet.size, now)
+            if is_key_frame is not None and is_key_frame(payload):
+                self._begin_key_frame(packet)
+            if not self.clock.reported:
+                self.clock.observe(packet.timestamp, packet.arrival)
+        self._packets += 1
+        self._octets += packet.size
+        self.cache.add(packet)
+        return True
+
+    # -- off the hot path
+
+    def _skip(self, packet: RtpPacket, before: int, index: int, now: float) -> None:
+        """A packet begins the stream, begins it anew, or comes after a gap."""
+        if before < 0:
+            self._statistics.start(index, packet.sequence_number)
+            return
+        restarted = self._sequence.restarts != self._restarts
+        if restarted:
+            self._restarts = self._sequence.restarts
+            self._statistics.start(index, packet.sequence_number)
+            self.clock.restart()
+        repairable = True
+        if self._nack is not None:
+            if restarted:
+                self._nack.clear()
+            repairable = self._nack.add(before + 1, index, now=now)
+        if (restarted or not repairable) and self.kind == "video":
+            self.key_frames.request(now)
+
+    def _receive_late(self, packet: RtpPacket, index: int, now: float) -> bool:
+        """A packet is older than the newest one, or wild."""
+        if index < 0:
+            self._discarded += 1
+            return False
+        self._statistics.add_late(index)
+        if not self._recover(packet, index, now):
+            return False
+        if self._nack is not None:
+            self._nack.forget(index)
+        return True
+
+    def _recover(self, packet: RtpPacket, index: int, now: float) -> bool:
+        """Hand on a packet from before the newest one, if it is still missing."""
+        cache = self.cache
+        if index <= self._sequence.highest - cache.size:
+            self._discarded += 1
+            return False
+        if cache.get(index) is not None:
+            self._duplicates += 1
+            return False
+        known = self._formats.get(packet.payload_type)
+        if known is None:
+            self._discarded += 1
+            return False
+        packet.index = index
+        packet.codec, is_key_frame = known
+        if packet.payload:
+            self.bitrate.add(packet.size, now)
+            if is_key_frame is not None and is_key_frame(packet.payload):
+                # It does not answer a wish: what follows it has passed those who wait for it.
+                packet.key_frame = True
+        self._packets += 1
+        self._octets += packet.size
+        cache.add(packet)
+        return True
+
+    def receive_rtx(self, packet: RtpPacket, payload_type: int, *, now: float) -> RtpPacket | None:
+        """Account for one packet of the retransmission SSRC (RFC 4588).
+
+        Args:
+            packet: As it came; it becomes the packet that it repairs.
+            payload_type: Of the repaired media: the `apt` of the packet's payload type.
+            now: Monotonic seconds.
+
+        Returns:
+            The repaired packet, like one that comes late; None for one that is only padding, or
+            brings what is not missing, as senders do to probe for bandwidth.
+        """
+        payload = packet.payload
+        if len(payload) < 2:
+            return None
+        sequence_number = payload[0] << 8 | payload[1]
+        index = self._sequence.find(sequence_number)
+        if index < 0:
+            self._discarded += 1
+            return None
+        packet.ssrc = self.ssrc
+        packet.payload_type = payload_type
+        packet.sequence_number = sequence_number
+        packet.payload = payload[2:]
+        packet.size -= 2
+        if not self._recover(packet, index, now):
+            return None
+        if self._nack is not None:
+            self._nack.repaired(index, now=now)
+        self._repaired += 1
+        return packet
+
+    def _begin_key_frame(self, packet: RtpPacket) -> None:
+        packet.key_frame = True
+        if packet.timestamp != self._key_frame_timestamp:
+            self._key_frame_timestamp = packet.timestamp
+            self._key_frames += 1
+        self.key_frames.received()
+        if self._nack is not None:
+            self._nack.key_frame = packet.index
+
+    # -- what its sender tells and is told
+
+    def due_nacks(self, *, now: float) -> list[int]:
+        """The sequence numbers to ask for again now (RFC 4585 6.2.1); they count as asked for."""
+        if self._nack is None:
+            return []
+        due = self._nack.missing(now=now, oldest=self._sequence.highest - self.cache.size + 1)
+        self._nacks_sent += len(due)
+        return [self._sequence.sequence_number(index) for index in due]
+
+    def next_nack_time(self) -> float | None:
+        """When to call `due_nacks`; None for not before the next loss."""
+        return self._nack.next_time() if self._nack is not None else None
+
+    def receive_sender_report(self, report: SenderReport, *, now: float) -> None:
+        """Take the sender's clock, and remember the report for our next one to answer."""
+        self._statistics.receive_sender_report(middle32(report.ntp_time), now=now)
+        if report.ntp_time:  # RFC 3550 6.4.1: zero where the sender has no notion of wall clock
+            self.clock.receive(from_ntp(report.ntp_time), report.rtp_time, now=now)
+
+    def report_block(self, *, now: float) -> ReportBlock:
+        """What to tell the sender about the interval since the last call."""
+        return self._statistics.report_block(ssrc=self.ssrc, now=now)
+
+    def stats(self, *, now: float) -> InboundStats:
+        """A snapshot."""
+        return InboundStats(
+            ssrc=self.ssrc,
+            rid=self.rid,
+            packets=self._packets,
+            octets=self._octets,
+            packets_lost=self._statistics.lost,
+            packets_repaired=self._repaired,
+            packets_given_up=self._nack.given_up if self._nack is not None else 0,
+            duplicates=self._duplicates,
+            discarded=self._discarded,
+            jitter=self._statistics.jitter_seconds,
+            bitrate=self.bitrate.bitrate(now),
+            packet_rate=self.bitrate.packet_rate(now),
+            active=self.bitrate.active(now),
+            key_frames=self._key_frames,
+            nacks_sent=self._nacks_sent,
+            plis_sent=self.key_frames.sent,
+            restarts=self._restarts,
+        )
