@@ -1,0 +1,53 @@
+"""Invariant: no payload makes a payload parser raise, and no descriptor is longer than its payload.
+
+Where a codec has a descriptor, a key frame is found only in a payload that has a whole one, at the
+beginning of a frame.
+"""
+
+from random import Random
+
+from sfu.wire.payload import av1, h264, opus, vp8, vp9
+from tests.fuzz.mutate import corpus, mutations
+
+COUNT = 250_000
+SEED = 4
+
+
+def test_payloads():
+    key_frames = {"vp8": 0, "vp9": 0, "h264": 0, "av1": 0}
+    for data in mutations(corpus("payload"), COUNT, Random(SEED)):
+        size = len(data)
+
+        descriptor = vp8.parse_descriptor(data)
+        assert descriptor is None or 0 < descriptor.size <= size
+        if vp8.is_key_frame(data):
+            key_frames["vp8"] += 1
+            assert descriptor.start, data.hex()
+            assert descriptor.size < size, data.hex()
+
+        descriptor = vp9.parse_descriptor(data)
+        assert descriptor is None or 0 < descriptor.size <= size
+        if vp9.is_key_frame(data):
+            key_frames["vp9"] += 1
+            if descriptor is not None:
+                assert descriptor.start, data.hex()
+                assert not descriptor.inter_predicted
+                assert descriptor.spatial_layer == 0
+
+        types = h264.nal_types(data)
+        assert len(types) <= size / 3 + 1
+        if h264.is_key_frame(data):
+            key_frames["h264"] += 1
+        assert h264.is_key_frame(data) == (h264.SPS in types), data.hex()
+
+        header = av1.parse_aggregation_header(data)
+        if av1.is_key_frame(data):
+            key_frames["av1"] += 1
+            assert header.new_sequence
+
+        primary = opus.red_primary(data)
+        if primary is not None:
+            assert data.endswith(primary[1])
+            assert len(primary[1]) < size
+            assert primary[0] < 128
+    assert min(key_frames.values()) > COUNT // 50, key_frames
