@@ -1,6 +1,6 @@
 """CPU time of the real server per forwarded packet: publishers × WHEP viewers.
 
-    python -m benchmarks.fanout [--publishers N] [--viewers N] [--packets N] [--seconds S] [--runs N]
+    python -m benchmarks.fanout [--publishers N] [--viewers N] [--packets N] [--seconds S] ...
 
 Starts `aiosfu serve --dev` on one core, loads it from another over loopback, and reads its CPU time
 from /proc. The path is the whole one: DTLS-SRTP (AES-128-GCM), retransmission cache, statistics,

@@ -106,7 +106,8 @@ class LeanClient:
             self._resource = response.headers["Location"]
         answer = parse_sdp(text, max_size=1 << 16, max_media_sections=4)
         section = answer.media[0]
-        self._remote = IceParameters(section.ice_ufrag, section.ice_pwd)
+        assert section.ice is not None
+        self._remote = section.ice
         candidate = next(
             line.split() for line in text.splitlines() if line.startswith("a=candidate")
         )

@@ -1,7 +1,9 @@
 """What one peer sends to us: its streams, their repair and the feedback that they need."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from operator import is_
 
 from sfu.config import Config
 from sfu.congestion.feedback import TransportFeedbackGenerator
@@ -100,8 +102,12 @@ class Publisher:
 
     def _drop_section(self, track: Track) -> None:
         track.remove_streams()
+        self._forget(lambda feed: feed.track is track)
+
+    def _forget(self, gone: Callable[[Feed], bool]) -> None:
+        """Forget feeds, their retransmission streams and what they wait for."""
         for table in (self._feeds, self._repairs):
-            for ssrc in [ssrc for ssrc, feed in table.items() if feed.track is track]:
+            for ssrc in [ssrc for ssrc, feed in table.items() if gone(feed)]:
                 feed = table.pop(ssrc)
                 for timer in (feed.nack_timer, feed.key_frame_timer):
                     if timer:
@@ -253,9 +259,10 @@ class Publisher:
                 feed.stream.receive_sender_report(packet, now=now)
         elif isinstance(packet, Goodbye):
             for ssrc in packet.ssrcs:
-                gone = self._feeds.pop(ssrc, None)
+                gone = self._feeds.get(ssrc)
                 if gone is not None:
                     gone.track.remove_stream(gone.stream)
+                    self._forget(partial(is_, gone))
 
     def _send(self, packet: RtcpPacket) -> None:
         # An empty report in front costs 8 bytes and makes a compound packet that also those read

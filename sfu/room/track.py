@@ -66,7 +66,7 @@ class Track:
         self._extensions: tuple[tuple[int, str], ...] = ()
         self._want_key_frame: Callable[[InboundStream, float], None] | None = None
         self._last_packet = 0.0
-        self._restarts = 0
+        self._restarts: dict[int, int] = {}
 
     @property
     def mime_type(self) -> str:
@@ -103,6 +103,7 @@ class Track:
     def remove_streams(self) -> None:
         """Nothing comes any more, for now."""
         self.streams = {}
+        self._restarts.clear()
         self.active_ssrc = None
         self.fanout.pause()
 
@@ -119,13 +120,13 @@ class Track:
                 self.active_ssrc = ssrc
         if ssrc == self.active_ssrc:
             self._last_packet = now
-            if stream.restarts != self._restarts:
-                self._restarts = stream.restarts
+            if stream.restarts != self._restarts.get(ssrc, 0):
+                self._restarts[ssrc] = stream.restarts
                 self.fanout.restart()
-        codec = packets[-1].codec
-        if codec is not self.codec and codec is not None:
-            self.codec = codec
-            self._on_codec(self)
+            codec = stream.codec
+            if codec is not self.codec and codec is not None:
+                self.codec = codec
+                self._on_codec(self)
         self.fanout.forward(packets, self._extensions, now=now)
 
     def set_muted(self, muted: bool, *, now: float) -> None:
