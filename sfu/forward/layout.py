@@ -115,8 +115,9 @@ class HeaderLayout:
         first = 0x80 | (len(csrcs) >> 2)
         block = b""
         if elements:
-            first |= 0x10
             block = encode_header_extensions(elements, mixed=self.mixed)
+        if block:
+            first |= 0x10
             element_header = 1 if block[0] == 0xBE else 2
             position = _BARE_HEADER_SIZE + len(csrcs) + 4 + element_header
             if sequence_id:

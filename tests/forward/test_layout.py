@@ -138,3 +138,11 @@ def test_numbers_in_a_template_are_still_the_sources() -> None:
     template = layout.template(packet(VP8), ())
     assert template is not None
     assert unpack_from("!HII", template.data, 2) == (7, 9000, 0x11223344)
+
+
+def test_a_packet_whose_only_extension_does_not_fit_has_none() -> None:
+    layout = HeaderLayout(parameters({AV1: 45}, extensions={Extension.DEPENDENCY_DESCRIPTOR: 8}))
+    sent = ((9, Extension.DEPENDENCY_DESCRIPTOR),)
+    template = layout.template(packet(AV1, extensions={9: bytes(40)}), sent)
+    assert template is not None
+    assert parse_rtp(template.data, arrival=0.0).extensions == {}
