@@ -1,0 +1,184 @@
+"""`aiosfu serve` once its settings are known: listen, say where, and end cleanly."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import ssl
+from collections.abc import Callable
+
+from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
+
+from sfu.config import Config
+from sfu.errors import LocalError
+from signaling.app import create_app
+from signaling.keys import SERVER
+from signaling.logs import get_logger
+
+BACKLOG = 1024  # connections that wait to be accepted; a whole audience may come at once
+
+log = get_logger(__name__)
+access_log = get_logger("signaling.access")
+
+
+class ListenError(LocalError):
+    """An address, port or certificate cannot be used; the message is for the operator."""
+
+
+class _AccessLogger(AbstractAccessLogger):
+    """Requests are worth a line only to those who look for something."""
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        access_log.debug(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status,
+            seconds=round(time, 4),
+            remote=request.remote,
+        )
+
+    @property
+    def enabled(self) -> bool:
+        return access_log.isEnabledFor(10)
+
+
+async def serve(config: Config, *, announce: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        config: Checked settings.
+        announce: Called with one line when connections are accepted.
+
+    Raises:
+        ListenError: Something that the settings name cannot be used.
+    """
+    tls = tls_context(config)
+    sockets = listen(config)
+    runner = web.AppRunner(
+        create_app(config),
+        access_log_class=_AccessLogger,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=config.shutdown_timeout,
+    )
+    stop = _stop_on_signals()
+    try:
+        try:
+            await runner.setup()
+        except OSError as error:
+            raise ListenError(_media_problem(config, error)) from error
+        for one in sockets:
+            await web.SockSite(runner, one, ssl_context=tls, backlog=BACKLOG).start()
+        announce(_greeting(config, runner, sockets, secure=tls is not None))
+        await stop.wait()
+        log.info("stopping")
+    finally:
+        await runner.cleanup()
+        for one in sockets:
+            one.close()
+
+
+def tls_context(config: Config) -> ssl.SSLContext | None:
+    """What HTTPS needs, None without a certificate.
+
+    Raises:
+        ListenError: The certificate or the key cannot be used.
+    """
+    if not config.tls_certificate:
+        return None
+    for name in ("tls_certificate", "tls_key"):
+        path = getattr(config, name)
+        try:
+            with open(path, "rb"):
+                pass
+        except OSError as error:
+            raise ListenError(f"{name}: {path} cannot be read: {error.strerror}.") from error
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        # An empty password makes an encrypted key an error instead of a question at the terminal.
+        context.load_cert_chain(config.tls_certificate, config.tls_key, password="")
+    except (ssl.SSLError, ValueError) as error:
+        reason = getattr(error, "reason", None) or str(error)
+        raise ListenError(
+            f"tls_certificate and tls_key: {config.tls_certificate} and {config.tls_key} are not "
+            f"a certificate and its unencrypted key in PEM ({reason})."
+        ) from error
+    return context
+
+
+def listen(config: Config) -> list[socket.socket]:
+    """Sockets for HTTP, one for each address. Where the port is 0, all get the same free one.
+
+    Raises:
+        ListenError: An address is not of this machine, or the port is in use.
+    """
+    sockets: list[socket.socket] = []
+    port = config.http_port
+    for host in config.host:
+        try:
+            # Not dual stack, as for media: who wants both families names both addresses.
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            address = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)[0][4]
+            one = socket.create_server(address, family=family, backlog=BACKLOG)
+        except OSError as error:
+            for opened in sockets:
+                opened.close()
+            where = _url_host(host)
+            raise ListenError(
+                f"http_port: cannot listen on {where}:{port}: {_reason(error)}."
+            ) from error
+        one.setblocking(False)
+        port = one.getsockname()[1]
+        sockets.append(one)
+    return sockets
+
+
+def _greeting(
+    config: Config, runner: web.AppRunner, sockets: list[socket.socket], *, secure: bool
+) -> str:
+    """Where we are, for the terminal; the ports are those that we really got."""
+    port = sockets[0].getsockname()[1]
+    scheme = "https" if secure else "http"
+    urls = " ".join(f"{scheme}://{_url_host(host)}:{port}" for host in config.host)
+    worker = runner.app[SERVER].worker
+    media = f"UDP {worker.udp.port}"
+    if worker.tcp is not None:
+        media += f", TCP {worker.tcp.port}"
+    dev = "; dev is on, no tokens are needed" if config.dev else ""
+    return f"aiosfu is at {urls} (media: {media}{dev})"
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """Set by the first SIGINT or SIGTERM; a second one ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def handle() -> None:
+        stop.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C ends the loop instead
+            loop.add_signal_handler(number, handle)
+    return stop
+
+
+def _media_problem(config: Config, error: OSError) -> str:
+    ports = f"udp_port {config.udp_port}"
+    if config.ice_tcp:
+        ports += f" or tcp_port {config.tcp_port}"
+    hosts = ", ".join(map(_url_host, config.host))
+    return f"{ports}: cannot listen on {hosts} for media: {_reason(error)}."
+
+
+def _reason(error: OSError) -> str:
+    text = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+    return text[:1].lower() + text[1:]
+
+
+def _url_host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
