@@ -57,7 +57,7 @@ def host_candidates(
         LocalError: When a host is not a numeric address, or is one that nobody can reach.
     """
     addresses = []
-    for host in dict.fromkeys(hosts):
+    for host in hosts:
         try:
             address = ip_address(host)
         except ValueError as error:
@@ -65,7 +65,7 @@ def host_candidates(
         if address.is_unspecified or address.is_multicast:
             raise LocalError(f"Clients cannot reach the address {host}; announce another one.")
         addresses.append(address)
-    ranked = sorted(addresses, key=lambda address: -address.version)
+    ranked = sorted(dict.fromkeys(addresses), key=lambda address: -address.version)
     candidates = []
     for rank, address in enumerate(ranked):
         host, number = str(address), 2 * rank + 1

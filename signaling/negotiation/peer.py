@@ -1,10 +1,11 @@
 """What the peer's description says about its end: the transport, what it sends, what it takes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sfu.errors import RemoteError
 from sfu.wire.parameters import (
     DtlsRole,
+    Extension,
     Kind,
     ReceiveParameters,
     SendParameters,
@@ -80,6 +81,7 @@ def receive_parameters(
     section: MediaSection, kind: Kind, formats: Sequence[Format], agreed: tuple[ExtMap, ...]
 ) -> ReceiveParameters:
     """What the peer will send on one m-line."""
+    incoming = extensions.received(agreed)
     rtx_ssrcs: dict[int, int] = {}
     secondary: set[int] = set()
     for group in section.ssrc_groups:
@@ -92,13 +94,13 @@ def receive_parameters(
         kind=kind,
         codecs={each.payload_type: each.codec for each in formats},
         rtx={each.rtx: each.payload_type for each in formats if each.rtx is not None},
-        extensions=extensions.received(agreed),
+        extensions=incoming,
         ssrcs=tuple(ssrc for ssrc in section.sources if ssrc not in secondary),
         rtx_ssrcs=rtx_ssrcs,
         nack=codecs.speaks(formats, "nack"),
         pli=codecs.speaks(formats, "nack pli"),
         fir=codecs.speaks(formats, "ccm fir"),
-        transport_cc=codecs.speaks(formats, "transport-cc"),
+        transport_cc=_transport_cc(formats, incoming.values()),
         remb=codecs.speaks(formats, "goog-remb"),
         cname=next((each["cname"] for each in section.sources.values() if "cname" in each), ""),
     )
@@ -108,14 +110,21 @@ def send_parameters(
     section: MediaSection, kind: Kind, formats: Sequence[Format], agreed: tuple[ExtMap, ...]
 ) -> SendParameters:
     """What the peer takes on one m-line."""
+    outgoing = extensions.sent(agreed)
     return SendParameters(
         mid=section.mid,
         kind=kind,
         payload_types=codecs.sendable(formats),
         rtx=codecs.rtx_payload_types(formats),
-        extensions=extensions.sent(agreed),
+        extensions=outgoing,
         mixed=section.extmap_allow_mixed,
         nack=codecs.speaks(formats, "nack"),
-        transport_cc=codecs.speaks(formats, "transport-cc"),
+        transport_cc=_transport_cc(formats, outgoing),
         remb=codecs.speaks(formats, "goog-remb"),
     )
+
+
+def _transport_cc(formats: Sequence[Format], uris: Collection[str]) -> bool:
+    """Transport-wide feedback is about the numbers that its header extension carries."""
+    told = codecs.speaks(formats, "transport-cc")
+    return told and Extension.TRANSPORT_SEQUENCE_NUMBER in uris
