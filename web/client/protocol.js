@@ -1,0 +1,130 @@
+/**
+ * The messages of the signaling protocol, as types only: see PROTOCOL.md for what they mean.
+ * @module
+ */
+
+/** @typedef {"audio" | "video"} Kind */
+
+/** @typedef {"camera" | "microphone" | "screen_share" | "screen_share_audio" | "unknown"} Source */
+
+/**
+ * @typedef {object} Permissions
+ * @property {boolean} can_publish
+ * @property {boolean} can_subscribe
+ * @property {boolean} can_publish_data
+ * @property {Source[] | null} can_publish_sources null: any source
+ * @property {boolean} can_update_own_metadata
+ * @property {boolean} hidden
+ * @property {boolean} recorder
+ */
+
+/**
+ * @typedef {object} TrackInfo
+ * @property {string} sid
+ * @property {Kind} kind
+ * @property {Source} source
+ * @property {string} name
+ * @property {boolean} muted
+ * @property {number} width pixels, 0 when unknown
+ * @property {number} height pixels, 0 when unknown
+ * @property {string} mime_type empty until media flows
+ */
+
+/**
+ * @typedef {object} ParticipantInfo
+ * @property {string} sid
+ * @property {string} identity unique in the room
+ * @property {string} name
+ * @property {string} metadata
+ * @property {Record<string, string>} attributes
+ * @property {Permissions} permissions
+ * @property {number} joined_at Unix time in seconds
+ * @property {TrackInfo[]} tracks
+ */
+
+/**
+ * @typedef {object} RoomInfo
+ * @property {string} sid
+ * @property {string} name
+ * @property {string} metadata
+ * @property {number} created_at Unix time in seconds
+ * @property {number} num_participants
+ */
+
+/**
+ * @typedef {object} Joined
+ * @property {"joined"} type
+ * @property {ParticipantInfo} participant this client
+ * @property {RoomInfo} room
+ * @property {ParticipantInfo[]} participants the others
+ * @property {RTCIceServer[]} ice_servers
+ * @property {number} grace_period seconds for which a lost session can be resumed
+ * @property {string} resume_secret
+ * @property {boolean} [resumed]
+ * @property {{version: string}} server
+ */
+
+/** @typedef {{participant: string, track: string}} OfferedTrack sids of both */
+
+/**
+ * @typedef {object} SubscriberOffer
+ * @property {"subscriber_offer"} type
+ * @property {number} offer
+ * @property {string} sdp
+ * @property {Record<string, OfferedTrack>} tracks by mid
+ */
+
+/** @typedef {"active" | "paused" | "failed"} SubscriptionState */
+
+/** @typedef {"" | "muted" | "codec_unsupported" | "unsubscribed" | "not_allowed"} SubscriptionReason */
+
+/**
+ * @typedef {object} DataMessage
+ * @property {"data"} type
+ * @property {string} participant sid of the sender, empty for the server
+ * @property {string} identity
+ * @property {string} topic
+ * @property {string} payload base64
+ * @property {boolean} reliable
+ */
+
+/**
+ * @typedef {object} SendData
+ * @property {"send_data"} type
+ * @property {string} topic
+ * @property {string} payload base64
+ * @property {string[]} destinations identities, none for everybody
+ * @property {boolean} reliable
+ */
+
+/**
+ * What the server says without being asked.
+ * @typedef {(
+ *   | {type: "participant_joined", participant: ParticipantInfo}
+ *   | {type: "participant_updated", participant: ParticipantInfo}
+ *   | {type: "participant_left", participant: string, identity: string, reason: string}
+ *   | {type: "track_published", participant: string, track: TrackInfo}
+ *   | {type: "track_unpublished", participant: string, track: string}
+ *   | {type: "track_updated", participant: string, track: TrackInfo}
+ *   | SubscriberOffer
+ *   | {type: "subscription_changed", track: string, state: SubscriptionState, reason: SubscriptionReason}
+ *   | DataMessage
+ *   | {type: "media_state", target: Target, state: "connected" | "failed" | "closed", reason: string}
+ *   | {type: "room_updated", room: RoomInfo}
+ *   | {type: "disconnected", reason: string, message: string}
+ * )} ServerEvent
+ */
+
+/** @typedef {"publisher" | "subscriber"} Target */
+
+/**
+ * A request, without the id that the socket gives it.
+ * @typedef {{type: string} & Record<string, unknown>} Request
+ */
+
+/** @typedef {{type: string, id: number} & Record<string, any>} Reply */
+
+/** @typedef {(request: Request) => Promise<Reply>} SendRequest */
+
+/** Version of the protocol that this library speaks. */
+export const PROTOCOL_VERSION = 1;
