@@ -457,7 +457,6 @@ CLOSE_CODES: dict[str, int] = {
     "signaling_timeout": 4006,
     "resumed_elsewhere": 4007,
     "rate_limited": 4008,
-    "internal_error": 4009,
 }
 
 _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
