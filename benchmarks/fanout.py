@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import aiohttp
 
@@ -109,15 +110,8 @@ async def load(url: str, pid: int, options: argparse.Namespace) -> tuple[float, 
 
 def run(options: argparse.Namespace) -> tuple[float, float, float]:
     """Start a server, load it, stop it."""
-    command = [
-        sys.executable,
-        "-m",
-        "signaling.cli",
-        "serve",
-        "--dev",
-        "--max-participants",
-        "2000",
-    ]
+    aiosfu = str(Path(sys.executable).with_name("aiosfu"))
+    command = [aiosfu, "serve", "--dev", "--max-participants", "2000", "--log-level", "error"]
     command += ["--http-port", "0", "--udp-port", "0", "--tcp-port", "0"]
     cores = sorted(os.sched_getaffinity(0))
     server = subprocess.Popen(
