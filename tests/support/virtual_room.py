@@ -213,14 +213,20 @@ class VirtualClient:
                 self.on_rtp(packet)
 
     def send_rtp(self, data: bytes) -> None:
+        assert self.try_rtp(data)
+
+    def try_rtp(self, data: bytes) -> bool:
+        """Send one RTP packet, unless libsrtp refuses it."""
         assert self.srtp is not None
         size = len(data)
         offset = self._outbox.reserve(size + self.srtp.overhead)
         self._outbox.view[offset : offset + size] = data
-        assert self.srtp.protect_run(self._outbox.base, offset, (size,))
+        if not self.srtp.protect_run(self._outbox.base, offset, (size,)):
+            return False
         self._outbox.commit(self.address, offset, (size + self.srtp.overhead,))
         for _, datagram in self._outbox.datagrams():
             self.up.send(datagram, self.address)
+        return True
 
     def send_rtcp(self, packets: Sequence[RtcpPacket]) -> None:
         assert self.srtp is not None
