@@ -79,16 +79,18 @@ async def add_cors_headers(request: web.BaseRequest, response: web.StreamRespons
 async def cors_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer preflight requests; refuse what may not ask."""
     check_caller(request, request.app[CONFIG])
-    if (
+    preflight = (
         request.method == hdrs.METH_OPTIONS
         and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
-    ):
-        return web.Response(
-            status=204,
-            headers={
-                hdrs.ACCESS_CONTROL_ALLOW_METHODS: ALLOW_METHODS,
-                hdrs.ACCESS_CONTROL_ALLOW_HEADERS: ALLOW_HEADERS,
-                hdrs.ACCESS_CONTROL_MAX_AGE: MAX_AGE,
-            },
-        )
-    return await handler(request)
+    )
+    if not preflight:
+        return await handler(request)
+    response: web.StreamResponse
+    try:
+        response = await handler(request)  # where OPTIONS has something to tell by itself
+    except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+        response = web.Response(status=204)
+    response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = ALLOW_METHODS
+    response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = ALLOW_HEADERS
+    response.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = MAX_AGE
+    return response
