@@ -132,8 +132,7 @@ def answer(
         lines += description.media_line(
             section.kind, 9 if on else 0, section.protocol, _formats(section, media), section.mid
         )
-        first = on and section.mid == accepted[0]
-        lines += description.transport_lines(local, setup=setup, candidates=first)
+        lines += description.transport_lines(local, setup=setup, candidates=on)
         if on and section is channel:
             lines += description.data_channel_lines()
         elif on:

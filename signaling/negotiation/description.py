@@ -67,7 +67,8 @@ def transport_lines(local: LocalTransport, *, setup: str, candidates: bool) -> l
     """ICE and DTLS lines of one m-section.
 
     All m-sections carry the credentials, though BUNDLE asks for them in the first alone (RFC 9143
-    7.1.3): aiortc wants them in each, rejected ones too. Candidates stand in the first.
+    7.1.3): aiortc wants them in each, rejected ones too. All living ones carry the candidates: of
+    the m-sections that share a transport already, aiortc reads those of the last.
     """
     lines = [
         f"a=ice-ufrag:{local.ice.username_fragment}",

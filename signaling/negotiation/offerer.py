@@ -78,8 +78,7 @@ def offer(
             description.payload_types(formats),
             section.mid,
         )
-        first = bool(living) and section.mid == living[0]
-        lines += description.transport_lines(local, setup="actpass", candidates=first)
+        lines += description.transport_lines(local, setup="actpass", candidates=not section.stopped)
         slot = None if section.stopped else section.slot
         lines += description.rtp_lines(
             direction="inactive" if slot is None else "sendonly",

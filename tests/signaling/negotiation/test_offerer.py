@@ -40,11 +40,7 @@ def test_offer():
     assert "a=msid:PA_1 TR_1" in video
     assert "a=ssrc-group:FID 1001 2001" in video
     assert not any(line.startswith(("a=msid", "a=ssrc")) for line in idle)
-    assert [text.count("a=end-of-candidates") for text in map("\n".join, sections(text))] == [
-        1,
-        0,
-        0,
-    ]
+    assert all(lines.count("a=end-of-candidates") == 1 for lines in sections(text))
 
 
 def test_every_line_of_a_kind_offers_the_same():
@@ -63,6 +59,7 @@ def test_stopped_line_keeps_its_place():
     assert stopped[0].startswith("m=audio 0 ")
     assert "a=inactive" in stopped
     assert "a=end-of-candidates" in video
+    assert "a=end-of-candidates" not in stopped
 
 
 def test_offer_that_we_would_accept_ourselves():
