@@ -50,7 +50,7 @@ class MediaServer:
         server._candidates = host_candidates(
             config.announce or reachable_addresses(config.host),
             udp_port=server.worker.udp.port,
-            tcp_port=server.worker.tcp.port if server.worker.tcp else None,
+            tcp_port=None if server.worker.tcp is None else server.worker.tcp.port,
         )
         return server
 

@@ -62,7 +62,7 @@ class Worker:
         """
         self.udp.open()
         try:
-            if self.tcp:
+            if self.tcp is not None:
                 await self.tcp.open()
         except OSError:
             self.udp.close()
@@ -81,7 +81,7 @@ class Worker:
         if self._timer:
             self._timer.cancel()
         self.udp.close()
-        if self.tcp:
+        if self.tcp is not None:
             await self.tcp.close()
 
     def now(self) -> float:
@@ -134,7 +134,7 @@ class Worker:
     def _flush(self) -> None:
         outbox = self.endpoint.outbox
         self.udp.flush(outbox)
-        if self.tcp:
+        if self.tcp is not None:
             self.tcp.flush(outbox)
         outbox.clear()
 
