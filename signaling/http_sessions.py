@@ -173,8 +173,11 @@ def session_routes(prefix: str, open_session: Opener) -> list[web.RouteDef]:
         # WHEP: players tell an endpoint by the Content-Type of a HEAD request.
         return web.Response(body=b"", content_type=SDP, headers={ACCEPT_POST: SDP})
 
-    async def options(_request: web.Request) -> web.Response:
+    async def endpoint_options(_request: web.Request) -> web.Response:
         return web.Response(headers={ACCEPT_POST: SDP})
+
+    async def session_options(_request: web.Request) -> web.Response:
+        return web.Response(headers={ACCEPT_PATCH: sdpfrag.MEDIA_TYPE})
 
     def find(request: web.Request) -> HttpSession:
         access = authorize(request)
@@ -209,11 +212,11 @@ def session_routes(prefix: str, open_session: Opener) -> list[web.RouteDef]:
     return [
         web.post(endpoint, create),
         web.get(endpoint, describe),
-        web.options(endpoint, options),
+        web.options(endpoint, endpoint_options),
         web.get(resource, get),
         web.patch(resource, patch),
         web.delete(resource, delete),
-        web.options(resource, options),
+        web.options(resource, session_options),
     ]
 
 

@@ -1,6 +1,7 @@
 """What settings must be beyond their type: addresses, origins, and what they must be together."""
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from signaling.setting_table import SETTINGS, Given, SettingError
 
 SECRET_LENGTH = 32  # characters; RFC 7518 3.2 wants a key no shorter than the hash of HS256
 ICE_SCHEMES = frozenset({"stun", "stuns", "turn", "turns"})
+ICE_URL = re.compile(r"[A-Za-z]+:[0-9A-Za-z\[][0-9A-Za-z\[\].:?=_-]*")  # RFC 7064, RFC 7065
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -120,7 +122,13 @@ class _Checker:
         """What browsers would refuse (W3C webrtc, "validate an ICE server")."""
         for server in config.ice_servers:
             schemes = {url.partition(":")[0].lower() for url in server.urls}
-            if not schemes or not schemes <= ICE_SCHEMES or not all(map(_has_host, server.urls)):
+            texts = (server.username, server.credential)
+            if (
+                not schemes
+                or not schemes <= ICE_SCHEMES
+                or not all(map(ICE_URL.fullmatch, server.urls))
+                or not all(map(str.isprintable, texts))
+            ):
                 raise self._problem("ice_servers", None, SETTINGS["ice_servers"].allowed)
             needs_login = not schemes.isdisjoint({"turn", "turns"})
             if needs_login and not (server.username and server.credential):
@@ -180,9 +188,3 @@ def _reachable(text: str) -> str | None:
     if address.is_unspecified or address.is_multicast or "%" in text:
         return None
     return str(address)
-
-
-def _has_host(url: str) -> bool:
-    """Whether something follows the scheme, without blanks (RFC 7064, RFC 7065)."""
-    rest = url.partition(":")[2]
-    return bool(rest) and not rest.startswith("/") and not any(map(str.isspace, rest))

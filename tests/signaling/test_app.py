@@ -14,7 +14,7 @@ from signaling.static import StaticFiles
 from tests.support.clients import Clients, clients_of
 from tests.support.server import running_server, websocket_url
 
-MODULES = [path.name for path in Path("web/client").glob("*.js")]
+MODULES = [path.name for path in (Path(__file__).parents[2] / "web" / "client").glob("*.js")]
 
 
 @pytest.fixture

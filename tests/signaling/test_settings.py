@@ -242,6 +242,8 @@ def test_ice_servers_in_toml(tmp_path: Path) -> None:
         "stun://example.org",
         "stun:",
         "stun:a b",
+        "stun:a>b",
+        '{"urls": ["turn:t.example.org"], "username": "u", "credential": "a\\r\\nb"}',
         "{bad",
         "[1]",
         '{"urls": []}',

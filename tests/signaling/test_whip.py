@@ -353,6 +353,10 @@ async def test_options_say_what_is_taken(clients: Clients) -> None:
             assert response.headers["Accept-Post"] == "application/sdp"
             if headers:
                 assert "POST" in response.headers["Access-Control-Allow-Methods"]
+        session = clients.url + "/whip/a/session"
+        async with clients.http.options(session, headers=headers) as response:
+            assert response.status == 200
+            assert response.headers["Accept-Patch"] == MEDIA_TYPE
 
 
 # -- ICE news
