@@ -131,5 +131,6 @@ class Subscriber:
         ]
         for start in range(0, len(reports), REPORTS_PER_COMPOUND):
             chunk = reports[start : start + REPORTS_PER_COMPOUND]
-            names = SourceDescription(tuple((r.ssrc, self._names[r.ssrc]) for r in chunk))
-            self._transport.send_rtcp(serialize_compound((*chunk, names)))
+            # One packet for each name: aiortc misreads those that have several chunks.
+            names = [SourceDescription(((r.ssrc, self._names[r.ssrc]),)) for r in chunk]
+            self._transport.send_rtcp(serialize_compound((*chunk, *names)))
