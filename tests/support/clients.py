@@ -16,7 +16,6 @@ import aioice.ice
 import jwt
 from aiortc import (
     MediaStreamTrack,
-    RTCBundlePolicy,
     RTCConfiguration,
     RTCPeerConnection,
     RTCRtpSender,
@@ -61,9 +60,7 @@ def access_token(identity: str, *, lifetime: float = 600, **grants: Any) -> str:
 
 def peer_connection() -> RTCPeerConnection:
     """A peer connection that asks nobody on the Internet who it is."""
-    return RTCPeerConnection(
-        RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
-    )
+    return RTCPeerConnection(RTCConfiguration(iceServers=[]))
 
 
 def prefer(connection: RTCPeerConnection, mime_type: str) -> None:
@@ -399,10 +396,11 @@ class WhepClient(_HttpPeer):
         self.sinks: dict[str, Sink] = {}
 
     async def watch(self, *kinds: str) -> None:
-        for kind in kinds:
-            receiver = self.connection.addTransceiver(kind, direction="recvonly").receiver
-            self.sinks[kind] = Sink(receiver.track)
+        receivers = [
+            self.connection.addTransceiver(kind, direction="recvonly").receiver for kind in kinds
+        ]
         await self._negotiate()
+        self.sinks = {receiver.track.kind: Sink(receiver.track) for receiver in receivers}
 
     async def close(self) -> None:
         for sink in self.sinks.values():

@@ -3,6 +3,7 @@
 import asyncio
 import fractions
 import time
+from contextlib import suppress
 
 import av
 import numpy as np
@@ -156,4 +157,5 @@ class Sink:
 
     async def close(self) -> None:
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        with suppress(asyncio.CancelledError):
+            await self._task
