@@ -21,6 +21,7 @@ from signaling import sdpfrag
 from signaling.auth import Access, authorize
 from signaling.bodies import read_text
 from signaling.keys import CONFIG, SERVER
+from signaling.logs import get_logger
 from signaling.negotiator import PeerNegotiator
 from signaling.server import MediaServer
 
@@ -38,7 +39,14 @@ class HttpSession:
         etag: Names the present ICE session (RFC 9725 4.3.1); quotes included.
     """
 
-    def __init__(self, server: MediaServer, *, owner: str) -> None:
+    def __init__(self, server: MediaServer, *, owner: str, remote: str = "") -> None:
+        """Nobody has joined yet.
+
+        Args:
+            server: Where its room is.
+            owner: Identity of the token that asks for it.
+            remote: The client's address, for the log.
+        """
         self.id = secrets.token_urlsafe(18)
         self.owner = owner
         self.etag = _etag()
@@ -47,6 +55,7 @@ class HttpSession:
         self._participant: Participant | None = None
         self._peer: Peer | None = None
         self._answer = ""
+        self._log = get_logger(__name__).bind(remote=remote)
 
     @property
     def room(self) -> str:
@@ -60,13 +69,17 @@ class HttpSession:
             SfuError: The offer cannot be answered.
         """
         self._participant = participant
+        self._log = self._log.bind(room=self.room, identity=participant.identity)
         self._answer = negotiator.answer(offer, now=self._server.now())
         self._peer = negotiator.peer
+        self._log.info("session begun")
         return self._answer
 
     def hear(self, event: RoomEvent) -> None:
         """The participant's listener."""
         if isinstance(event, Disconnected):
+            if self._peer is not None:
+                self._log.info("session ended", reason=event.reason)
             self.on_end()
         elif isinstance(event, MediaStateChanged) and event.state != "connected":
             self.end(reason="media_lost")
@@ -154,7 +167,9 @@ def session_routes(prefix: str, open_session: Opener) -> list[web.RouteDef]:
         access = authorize(request)
         config = request.app[CONFIG]
         offer = await read_text(request, media_type=SDP, limit=config.max_sdp_size)
-        session = HttpSession(request.app[SERVER], owner=access.identity)
+        session = HttpSession(
+            request.app[SERVER], owner=access.identity, remote=request.remote or ""
+        )
         sessions.add(session)
         try:
             answer = open_session(request, access, session, offer)

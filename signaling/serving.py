@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -17,10 +18,11 @@ from signaling.app import create_app
 from signaling.keys import SERVER
 from signaling.logs import get_logger
 
+ACCESS = "signaling.access"
 BACKLOG = 1024  # connections that wait to be accepted; a whole audience may come at once
 
 log = get_logger(__name__)
-access_log = get_logger("signaling.access")
+access_log = get_logger(ACCESS)
 
 
 class ListenError(LocalError):
@@ -42,7 +44,7 @@ class _AccessLogger(AbstractAccessLogger):
 
     @property
     def enabled(self) -> bool:
-        return access_log.isEnabledFor(10)
+        return self.logger.isEnabledFor(logging.DEBUG)
 
 
 async def serve(config: Config, *, announce: Callable[[str], None]) -> None:
@@ -60,7 +62,7 @@ async def serve(config: Config, *, announce: Callable[[str], None]) -> None:
     runner = web.AppRunner(
         create_app(config),
         access_log_class=_AccessLogger,
-        access_log=None,
+        access_log=logging.getLogger(ACCESS),
         handle_signals=False,
         shutdown_timeout=config.shutdown_timeout,
     )

@@ -25,8 +25,9 @@ CONTENT_TYPES = {
 # the newest; the answer is mostly a short 304.
 CACHE_CONTROL = "no-cache"
 
-PAGE_HEADERS = {
-    # The page needs nothing from elsewhere, and nobody else's script may run in it. 'self' covers
+HEADERS = {
+    hdrs.CACHE_CONTROL: CACHE_CONTROL,
+    # Pages need nothing from elsewhere, and nobody else's script may run in them. 'self' covers
     # WebSockets to the same host (CSP Level 3).
     hdrs.CONTENT_SECURITY_POLICY: (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -52,7 +53,7 @@ class StaticFiles:
             and not any(part.startswith(".") for part in path.relative_to(root).parts)
         }
 
-    def response(self, name: str, headers: dict[str, str] | None = None) -> web.FileResponse:
+    def response(self, name: str) -> web.FileResponse:
         """The file with this path below the root.
 
         Raises:
@@ -61,14 +62,8 @@ class StaticFiles:
         path = self._files.get(name)
         if path is None:
             raise web.HTTPNotFound
-        return web.FileResponse(
-            path,
-            headers={
-                hdrs.CONTENT_TYPE: CONTENT_TYPES[path.suffix],
-                hdrs.CACHE_CONTROL: CACHE_CONTROL,
-                **(headers or {}),
-            },
-        )
+        content_type = CONTENT_TYPES[path.suffix]
+        return web.FileResponse(path, headers={**HEADERS, hdrs.CONTENT_TYPE: content_type})
 
 
 def routes() -> list[web.RouteDef]:
@@ -78,7 +73,7 @@ def routes() -> list[web.RouteDef]:
     client = StaticFiles(root / "client")
 
     async def page(_request: web.Request) -> web.StreamResponse:
-        return assets.response("index.html", PAGE_HEADERS)
+        return assets.response("index.html")
 
     def below(directory: StaticFiles) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def file(request: web.Request) -> web.StreamResponse:
