@@ -75,7 +75,7 @@ async def websocket_handler(request: web.Request) -> web.StreamResponse:
     websocket = web.WebSocketResponse(
         heartbeat=HEARTBEAT,
         timeout=CLOSE_TIMEOUT,
-        max_msg_size=config.max_message_size,
+        max_msg_size=config.max_message_size + 1,  # aiohttp refuses what is of that very size
         # A compressor for each client takes 300 kB, and most messages are short.
         compress=False,
     )
