@@ -3,6 +3,9 @@
 A session is a participant with one peer connection. `POST` to the endpoint creates it with an offer
 and an answer; its resource takes ICE news (`PATCH`) and ends it (`DELETE`). It also ends with its
 transport, with its room, and when the participant is removed.
+
+Left out: the rate limits of RFC 9725 5. What requests can hold is bounded by the number of pending
+transports, and who sends them is known by a token.
 """
 
 import secrets

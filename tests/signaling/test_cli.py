@@ -98,7 +98,8 @@ async def test_greeting_tells_the_ports_that_it_got() -> None:
                     assert (await response.json())["status"] == "ok"
 
 
-async def test_https(tmp_path: Path) -> None:
+def write_certificate(directory: Path, password: bytes = b"") -> tuple[str, ...]:
+    """A certificate for localhost; returns the flags that name it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
@@ -108,17 +109,20 @@ async def test_https(tmp_path: Path) -> None:
         .not_valid_after(start + datetime.timedelta(days=1))
         .sign(key, hashes.SHA256())
     )
-    chain_file, key_file = tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain_file, key_file = directory / "chain.pem", directory / "key.pem"
     chain_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
+    encryption = (
+        serialization.BestAvailableEncryption(password)
+        if password
+        else serialization.NoEncryption()
     )
-    flags = ("--tls-certificate", str(chain_file), "--tls-key", str(key_file))
-    async with server_process(*flags) as server:
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    key_file.write_bytes(key.private_bytes(pem, pkcs8, encryption))
+    return ("--tls-certificate", str(chain_file), "--tls-key", str(key_file))
+
+
+async def test_https(tmp_path: Path) -> None:
+    async with server_process(*write_certificate(tmp_path)) as server:
         assert server.url.startswith("https://")
         context = ssl.create_default_context()
         context.check_hostname = False
@@ -188,6 +192,11 @@ def test_bad_certificate_is_one_line(tmp_path: Path, content: str) -> None:
     file.write_text(content)
     result = run("serve", "--dev", "--tls-certificate", str(file), "--tls-key", str(file), *FREE)
     assert_one_clear_line(result, "tls_certificate", str(file))
+
+
+def test_encrypted_key_is_one_line(tmp_path: Path) -> None:
+    result = run("serve", "--dev", *FREE, *write_certificate(tmp_path, b"secret"))
+    assert_one_clear_line(result, "tls_key", "unencrypted key")
 
 
 def test_missing_certificate_is_one_line() -> None:

@@ -29,7 +29,10 @@ async def client() -> AsyncIterator[Client]:
         raise SfuError("A sentence.", name=name)
 
     async def body(request: web.Request) -> web.Response:
-        return web.Response(text=await read_text(request, media_type="text/plain", limit=1000))
+        patience = float(request.query.get("patience", 10))
+        return web.Response(
+            text=await read_text(request, media_type="text/plain", limit=1000, patience=patience)
+        )
 
     async def broken_stream(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -160,6 +163,16 @@ async def test_client_that_leaves_in_the_middle_is_no_failure(
     async with client.post("/body", data="after") as response:
         assert response.status == 200
     assert not [r for r in caplog.records if r.levelname in ("ERROR", "CRITICAL")]
+
+
+async def test_body_that_does_not_come(client: Client) -> None:
+    reader, writer = await asyncio.open_connection(client.server.host, client.server.port)
+    writer.write(b"POST /body?patience=0.05 HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n")
+    writer.write(b"Content-Length: 5\r\n\r\nabc")
+    line = await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    await writer.wait_closed()
+    assert line.split()[1] == b"408"
 
 
 @pytest.mark.parametrize(
