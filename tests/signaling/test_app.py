@@ -6,6 +6,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from signaling.app import create_app
 from signaling.keys import SERVER
@@ -49,7 +50,7 @@ async def test_everything_that_the_page_refers_to_is_served(clients: Clients) ->
     references = re.findall(r'(?:src|href)="([^"#:]+)"', page)
     assert references
     for reference in references:
-        async with clients.http.get(base.join(aiohttp.client.URL(reference))) as response:
+        async with clients.http.get(base.join(URL(reference))) as response:
             assert response.status == 200, reference
             assert response.headers["Cache-Control"] == "no-cache"
             assert response.headers["X-Content-Type-Options"] == "nosniff"
@@ -90,7 +91,7 @@ async def test_assets_are_not_sent_again(clients: Clients) -> None:
     ],
 )
 async def test_nothing_else_is_served(clients: Clients, path: str) -> None:
-    url = aiohttp.client.URL(clients.url + path, encoded=True)
+    url = URL(clients.url + path, encoded=True)
     async with clients.http.get(url) as response:
         assert response.status == 404
 

@@ -8,9 +8,9 @@ from signaling.messages import ParticipantInfo, RoomInfo, TrackInfo
 from tests.support.clients import Clients, access_token, clients_of
 from tests.support.server import API_KEY, API_SECRET, running_server
 
-ADMIN = {"room": "a", "roomAdmin": True}
-LIST = {"roomList": True}
-JOIN = {"room": "a", "roomJoin": True}
+ADMIN: dict[str, Any] = {"room": "a", "roomAdmin": True}
+LIST: dict[str, Any] = {"roomList": True}
+JOIN: dict[str, Any] = {"room": "a", "roomJoin": True}
 
 
 class Api:
@@ -151,7 +151,7 @@ async def test_what_is_not_there(dev: Api, method: str, path: str, error: str) -
 # -- who may what
 
 
-PATHS = {
+PATHS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("GET", "/api/v1/rooms"): [LIST],
     ("GET", "/api/v1/rooms/a"): [LIST, ADMIN],
     ("GET", "/api/v1/rooms/a/participants"): [ADMIN],

@@ -1,5 +1,6 @@
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -143,7 +144,7 @@ async def test_closed_connection_ends_the_session(server: RunningServer, clients
 
 
 async def test_tokens() -> None:
-    good = {"room": "a", "roomJoin": True}
+    good: dict[str, Any] = {"room": "a", "roomJoin": True}
     async with (
         running_server(api_key=API_KEY, api_secret=API_SECRET) as server,
         clients_of(server.url) as clients,

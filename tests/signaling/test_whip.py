@@ -95,10 +95,9 @@ async def test_publisher_is_seen_and_its_media_arrives(
     assert sink.psnr(picture.luma) > 30
     sound = await alice.received(kinds["audio"]["sid"], frames=50)
     assert abs(sound.frequency() - 440) < 10
-    assert (
-        kinds["video"]["sid"]
-        in server.media.rooms.get("a").participant(publisher["identity"]).tracks
-    )
+    room = server.media.rooms.get("a")
+    assert room is not None
+    assert kinds["video"]["sid"] in room.participant(publisher["identity"]).tracks
 
 
 async def test_answer_is_a_resource_with_all_headers(clients: Clients) -> None:
@@ -269,7 +268,7 @@ async def test_long_names_are_refused(clients: Clients, query: str) -> None:
 
 
 async def test_tokens() -> None:
-    good = {"room": "a", "roomJoin": True}
+    good: dict[str, Any] = {"room": "a", "roomJoin": True}
     async with (
         running_server(api_key=API_KEY, api_secret=API_SECRET) as server,
         clients_of(server.url) as clients,
