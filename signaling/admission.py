@@ -55,8 +55,13 @@ def admit(message: Join, config: Config) -> Admission:
     return admission
 
 
-def read_token(token: str, config: Config) -> AccessToken | None:
+def read_token(token: str, config: Config, *, allow_expired: bool = False) -> AccessToken | None:
     """What a token says, None where there is none.
+
+    Args:
+        token: As the client gave it, perhaps empty.
+        config: `api_key`, `api_secret` and `dev` count.
+        allow_expired: Whether it may have been valid earlier.
 
     Raises:
         RemoteError: "unauthorized".
@@ -64,7 +69,12 @@ def read_token(token: str, config: Config) -> AccessToken | None:
     # Without a key there is nothing that a token could be held against, and with `dev` no need to.
     if not token or (config.dev and not config.api_key):
         return None
-    return verify(token, api_key=config.api_key, api_secret=config.api_secret)
+    return verify(
+        token,
+        api_key=config.api_key,
+        api_secret=config.api_secret,
+        allow_expired=allow_expired,
+    )
 
 
 def _by_word(message: Join) -> Admission:

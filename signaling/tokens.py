@@ -141,13 +141,16 @@ def mint(
     return jwt.encode(claims, api_secret, algorithm=ALGORITHM)
 
 
-def verify(token: str, *, api_key: str, api_secret: str) -> AccessToken:
+def verify(
+    token: str, *, api_key: str, api_secret: str, allow_expired: bool = False
+) -> AccessToken:
     """Read a token and make sure that it is ours and valid now.
 
     Args:
         token: As the client gave it.
         api_key: The issuer that we know.
         api_secret: What it must be signed with.
+        allow_expired: Whether it may have been valid earlier.
 
     Raises:
         RemoteError: "unauthorized"; the message says what is wrong with it.
@@ -165,7 +168,11 @@ def verify(token: str, *, api_key: str, api_secret: str) -> AccessToken:
             issuer=api_key,
             leeway=LEEWAY,
             # Tokens made for several services may name an audience; we have no name of our own.
-            options={"require": ["exp", "iss"], "verify_aud": False},
+            options={
+                "require": ["exp", "iss"],
+                "verify_aud": False,
+                "verify_exp": not allow_expired,
+            },
         )
     except jwt.ExpiredSignatureError:
         raise _refused("The token has expired") from None

@@ -379,10 +379,11 @@ def test_a_token_that_is_given_to_resume_must_be_right() -> None:
     key = {"sid": ann.sid, "secret": ann.joined["resume_secret"]}
     client = server.client()
     assert client.refused("resume", **key, token="nonsense") == "unauthorized"
-    assert client.refused("resume", **key, token=token(exp=1000)) == "unauthorized"
+    assert client.refused("resume", **key, token=token(exp=1000) + "x") == "unauthorized"
     assert client.refused("resume", **key, token=token("bob")) == "resume_failed"
     assert client.refused("resume", **key, token=token("ann", "vault")) == "resume_failed"
     assert client.request("resume", **key, token=token("ann"))["resumed"] is True
+    assert server.client().request("resume", **key, token=token("ann", exp=1000))["resumed"]
 
 
 def test_nobody_resumes_who_has_left_or_was_put_out() -> None:

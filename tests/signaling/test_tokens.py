@@ -131,6 +131,16 @@ def test_clocks_may_differ_a_little() -> None:
     assert refusal(signed(nbf=now + LEEWAY + 3)) == "The token is not valid yet."
 
 
+def test_an_expired_token_is_read_where_that_is_enough() -> None:
+    def read_late(token: str) -> AccessToken:
+        return verify(token, api_key=KEY, api_secret=SECRET, allow_expired=True)
+
+    assert read_late(signed(sub="ann", exp=1000)).identity == "ann"
+    for bad in (signed(sub="ann", exp=None), signed("x" * 32, sub="ann", exp=1000)):
+        with pytest.raises(RemoteError):
+            read_late(bad)
+
+
 @pytest.mark.parametrize(
     ("claims", "sentence"),
     [
