@@ -149,6 +149,10 @@ class PeerNegotiator:
         )
 
     def _slot(self, section: MediaSection) -> SendSlot | None:
+        if self._publishes and section.direction != "recvonly":
+            # Who publishes says recvonly where it means to receive; sendrecv is what browsers
+            # write for a camera when nobody told them better.
+            return None
         kind: Kind = "audio" if section.kind == "audio" else "video"
         return send_slot(
             self._participant.subscriptions.offered(
