@@ -58,11 +58,18 @@ def from_python(name: tuple[str, int] | tuple[str, int, int, int]) -> Address:
     return Address(host, name[1])
 
 
+def reaches(sock: socket.socket, address: Address) -> bool:
+    """Whether this UDP socket can send there at all: the protocol and the family are its own."""
+    return address.protocol == "udp" and (":" in address.host) == (sock.family == socket.AF_INET6)
+
+
 def send_singly(
     sock: socket.socket, outbox: Outbox, runs: Sequence[Run], counters: UdpCounters
 ) -> None:
     """Send each packet of the runs with a call of its own; what is not taken now is dropped."""
     for address, offset, length, size, _ in runs:
+        if not reaches(sock, address):
+            continue
         name = to_python(address)
         end = offset + length
         for start in range(offset, end, size):
@@ -129,5 +136,5 @@ class SingleSender:
         self._counters = counters
 
     def send(self, outbox: Outbox, runs: Sequence[Run]) -> None:
-        """Send these runs of the outbox, in this order."""
+        """Send these runs of the outbox, in this order; those to other kinds of addresses stay."""
         send_singly(self._sock, outbox, runs, self._counters)

@@ -9,7 +9,7 @@ from typing import Any
 
 from cffi import FFI
 
-from sfu.net.datagrams import UdpCounters, send_singly
+from sfu.net.datagrams import UdpCounters, reaches, send_singly
 from sfu.transport.address import Address
 from sfu.transport.buffers import SLOT_SIZE, SLOTS, ReceiveBatch
 from sfu.transport.outbox import Outbox, Run
@@ -198,7 +198,7 @@ class BatchSender:
         self._slots = slots
 
     def send(self, outbox: Outbox, runs: Sequence[Run]) -> None:
-        """Send these runs of the outbox, in this order."""
+        """Send these runs of the outbox, in this order; those to other kinds of addresses stay."""
         if self._unsegmented or not self._segmentation:
             runs = self._split(runs)
         if len(self._names) > MAX_CACHED_ADDRESSES:
@@ -210,12 +210,21 @@ class BatchSender:
         assert _libc is not None
         memory = ffi.cast("unsigned char *", outbox.base)
         names, null = self._names, ffi.NULL
+        slots = self._slots
+        queued: list[Run] = []
         packets = octets = 0
-        for (address, offset, length, size, count), slot in zip(runs, self._slots, strict=False):
-            vector, header, control, segment = slot
+        for run in runs:
+            address, offset, length, size, count = run
+            name = names.get(address)
+            if name is None:
+                if not reaches(self._sock, address):
+                    continue
+                name = self._name(address)
+            vector, header, control, segment = slots[len(queued)]
+            queued.append(run)
             vector.iov_base = memory + offset
             vector.iov_len = length
-            header.msg_name = names.get(address) or self._name(address)
+            header.msg_name = name
             if count > 1:
                 segment[0] = size
                 header.msg_control = control
@@ -228,12 +237,12 @@ class BatchSender:
         counters = self._counters
         counters.packets_sent += packets
         counters.bytes_sent += octets
-        sent = 0
-        while sent < len(runs):
+        sent, total = 0, len(queued)
+        while sent < total:
             done = _libc.sendmmsg(
-                self._sock.fileno(), self._messages + sent, len(runs) - sent, socket.MSG_DONTWAIT
+                self._sock.fileno(), self._messages + sent, total - sent, socket.MSG_DONTWAIT
             )
-            sent += done if done > 0 else self._failed(ffi.errno, outbox, runs[sent:])
+            sent += done if done > 0 else self._failed(ffi.errno, outbox, queued[sent:])
 
     def _failed(self, error: int, outbox: Outbox, runs: Sequence[Run]) -> int:
         """Handle that `runs[0]` was refused; returns how many runs are done with."""

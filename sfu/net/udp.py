@@ -31,7 +31,7 @@ class Sender(Protocol):
     """Empties runs of an outbox into one socket."""
 
     def send(self, outbox: Outbox, runs: Sequence[Run]) -> None:
-        """Send these runs, dropping what the kernel does not take now."""
+        """Send those of these runs that it can, dropping what the kernel does not take now."""
 
 
 class UdpPort:
@@ -105,23 +105,17 @@ class UdpPort:
 
     def flush(self, outbox: Outbox) -> None:
         """Send all of the outbox's runs that go to UDP addresses. Does not clear it."""
+        if len(self._senders) == 1:
+            self._senders[0].send(outbox, outbox.runs)
+            return
         shares: dict[int, list[Run]] = {}
-        routes = self._routes
         for run in outbox.runs:
             address = run[0]
-            index = routes.get(address, -1)
-            if index < 0:
-                if address.protocol != "udp":
-                    continue
-                found = self._defaults.get(":" in address.host)
-                if found is None:
-                    continue  # a family that we do not listen on: nothing came from there
-                index = found
-            share = shares.get(index)
-            if share is None:
-                shares[index] = [run]
-            else:
-                share.append(run)
+            index = self._routes.get(address)
+            if index is None:
+                index = self._defaults.get(":" in address.host)
+            if index is not None:  # else a family that we do not listen on: nothing came from there
+                shares.setdefault(index, []).append(run)
         for index, runs in shares.items():
             self._senders[index].send(outbox, runs)
 
