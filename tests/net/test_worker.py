@@ -1,0 +1,120 @@
+"""The shell opens ports and gives them back, and sends what signaling causes by itself."""
+
+import asyncio
+import socket
+
+import pytest
+
+from sfu.config import Config
+from sfu.net.worker import Worker
+from sfu.room.events import Disconnected, RoomEvent
+from sfu.room.permissions import Permissions
+from sfu.transport.address import Address
+from sfu.wire.parameters import Fingerprint, IceParameters, TransportParameters
+from sfu.wire.stun import binding_request, is_stun, parse_stun
+
+REMOTE = TransportParameters(
+    ice=IceParameters("them", "0123456789abcdefghijklmn"),
+    fingerprints=(Fingerprint("sha-256", ":".join(["00"] * 32)),),
+    dtls_role="server",
+)
+
+
+def config(**settings: object) -> Config:
+    return Config(**{"udp_port": 0, "tcp_port": 0, **settings})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def client() -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    sock.setblocking(False)
+    return sock
+
+
+def check(worker: Worker, ice: IceParameters) -> bytes:
+    return binding_request(
+        transaction_id=b"0123456789ab",
+        username=f"{ice.username_fragment}:them",
+        password=ice.password,
+        priority=1,
+        controlling=1,
+        use_candidate=True,
+    )
+
+
+async def receive(sock: socket.socket) -> bytes:
+    async with asyncio.timeout(5):
+        return await asyncio.get_running_loop().sock_recv(sock, 2048)
+
+
+async def test_a_check_is_answered_and_a_goodbye_needs_no_datagram(client: socket.socket) -> None:
+    worker = Worker(config())
+    await worker.start()
+    try:
+        peer = worker.endpoint.create_peer("x", now=worker.now())
+        peer.start(REMOTE, now=worker.now())
+        ice = peer.transport.local_ice
+        client.connect(("127.0.0.1", worker.udp.port))
+        client.send(check(worker, ice))
+        answer = await receive(client)
+        assert is_stun(answer[0])
+        assert parse_stun(answer).mapped_address == client.getsockname()
+        host, port = client.getsockname()
+        assert peer.transport.address == Address(host, port)
+        # Nothing arrives now: the outbox wakes the worker by itself.
+        worker.endpoint.outbox.send(Address(host, port), b"hello")
+        assert await receive(client) == b"hello"
+    finally:
+        await worker.close()
+        client.close()
+
+
+async def test_timers_are_called_and_an_earlier_one_is_not_missed() -> None:
+    worker = Worker(config())
+    await worker.start()
+    try:
+        called: list[str] = []
+        done = asyncio.Event()
+        timers = worker.endpoint.timers
+        timers.call_at(worker.now() + 60, lambda now: called.append("late"))
+        timers.call_at(worker.now() + 0.02, lambda now: (called.append("soon"), done.set()))
+        async with asyncio.timeout(5):
+            await done.wait()
+        assert called == ["soon"]
+    finally:
+        await worker.close()
+
+
+async def test_ports_are_given_back_and_everyone_is_told() -> None:
+    worker = Worker(config())
+    await worker.start()
+    events: list[RoomEvent] = []
+    worker.rooms.open("r", now=worker.now()).join(
+        identity="a", permissions=Permissions(), listener=events.append, now=worker.now()
+    )
+    udp, tcp = worker.udp.port, worker.tcp.port if worker.tcp is not None else 0
+    await worker.close()
+    await worker.close()
+    assert events[-1] == Disconnected("server_shutdown")
+    again = Worker(config(udp_port=udp, tcp_port=tcp))
+    await again.start()
+    await again.close()
+
+
+async def test_a_port_in_use_is_an_error_that_leaves_nothing_open() -> None:
+    first = Worker(config())
+    await first.start()
+    assert first.tcp is not None
+    try:
+        with pytest.raises(OSError, match="in use"):
+            await Worker(config(udp_port=first.udp.port)).start()
+        second = Worker(config(tcp_port=first.tcp.port))
+        with pytest.raises(OSError, match="in use"):
+            await second.start()
+        third = Worker(config(udp_port=second.udp.port, ice_tcp=False))
+        await third.start()
+        assert third.tcp is None
+        await third.close()
+    finally:
+        await first.close()
