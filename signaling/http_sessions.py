@@ -127,9 +127,6 @@ class HttpSessions:
     def __init__(self) -> None:
         self._sessions: dict[str, HttpSession] = {}
 
-    def __len__(self) -> int:
-        return len(self._sessions)
-
     def add(self, session: HttpSession) -> None:
         """Know the session until it ends."""
         self._sessions[session.id] = session
