@@ -273,10 +273,11 @@ class SubscriberNegotiator:
         """
         if self._sections is None or number != self._number:
             raise LocalError(f"offer {number} is not the one in flight", name="conflict")
-        sections, self._sections = self._sections, None
         peer = self._participant.subscriber
         assert peer is not None
-        result = accept_answer(sdp, sections, self._media.config)
+        # An answer that is refused leaves the offer in flight: the client may answer again.
+        result = accept_answer(sdp, self._sections, self._media.config)
+        self._sections = None
         if result.transport is not None:
             peer.start(result.transport, now=now)
         self._participant.subscriptions.agreed(result.send, result.rejected, now=now)

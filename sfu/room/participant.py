@@ -172,7 +172,7 @@ class Participant:
             participant=self,
             on_codec=self._track_changed,
         )
-        self.tracks[track.sid] = track
+        self.tracks[track.sid] = self.room.tracks[track.sid] = track
         self.room.tell_others(self, TrackPublished(self, track))
         for other in self.room.others(self):
             if other.permissions.can_subscribe and other.wants(track):
@@ -186,7 +186,7 @@ class Participant:
             LocalError: "track_not_found".
         """
         track = self._own(sid)
-        del self.tracks[sid]
+        del self.tracks[sid], self.room.tracks[sid]
         if self.publisher:
             self.publisher.publisher.remove_track(track)
         for other in self.room.others(self):

@@ -32,6 +32,7 @@ class Room:
         metadata: Free text of the application.
         created_at: Unix seconds.
         participants: By identity, hidden ones included.
+        tracks: Of all of them, by sid.
     """
 
     def __init__(self, *, rooms: Rooms, name: str, now: float) -> None:
@@ -42,6 +43,7 @@ class Room:
         self.metadata = ""
         self.created_at = now + self.endpoint.wall_offset
         self.participants: dict[str, Participant] = {}
+        self.tracks: dict[str, Track] = {}
         self.closed = False
         self._rooms = rooms
 
@@ -115,7 +117,7 @@ class Room:
             for other in self.others(participant):
                 for track in filter(participant.wants, other.tracks.values()):
                     participant.subscriptions.add(track, now=now)
-        self._count_changed()
+        self._count_changed(participant)
         return participant
 
     def remove(self, identity: str, *, reason: str, now: float) -> None:
@@ -126,18 +128,20 @@ class Room:
         """
         participant = self.participant(identity)
         del self.participants[identity]
-        for other in self.participants.values():
-            for sid in participant.tracks:
+        for sid in participant.tracks:
+            del self.tracks[sid]
+            for other in self.participants.values():
                 other.subscriptions.remove(sid, now=now)
         participant.close(reason=reason, now=now)
         self.tell_others(participant, ParticipantLeft(participant, reason))
-        self._count_changed()
+        self._count_changed(participant)
         if not self.participants:
             self._rooms.emptied(self, now=now)
 
     def close(self, *, reason: str, now: float) -> None:
         """Everyone out; the room is gone."""
         self.closed = True
+        self.tracks.clear()
         for participant in list(self.participants.values()):
             del self.participants[participant.identity]
             participant.close(reason=reason, now=now)
@@ -163,10 +167,10 @@ class Room:
         Raises:
             LocalError: "track_not_found".
         """
-        for other in self.others(viewer):
-            if sid in other.tracks:
-                return other.tracks[sid]
-        raise LocalError(f"there is no track {sid!r} to receive", name="track_not_found")
+        track = self.tracks.get(sid)
+        if track is None or track.participant is viewer:
+            raise LocalError(f"there is no track {sid!r} to receive", name="track_not_found")
+        return track
 
     # -- telling
 
@@ -181,9 +185,10 @@ class Room:
             for other in self.others(about):
                 other.notify(event)
 
-    def _count_changed(self) -> None:
-        for participant in list(self.participants.values()):
-            participant.notify(RoomUpdated(self))
+    def _count_changed(self, by: Participant) -> None:
+        if not by.hidden:
+            for participant in self.others(by):
+                participant.notify(RoomUpdated(self))
 
     def send_data(
         self,
@@ -215,10 +220,10 @@ class Room:
                 name="too_large",
             )
         event = DataReceived(sender, payload, topic, reliable)
+        wanted = frozenset(destinations)
         for participant in list(self.participants.values()):
-            if participant is sender or (destinations and participant.identity not in destinations):
-                continue
-            participant.notify(event)
+            if participant is not sender and (not wanted or participant.identity in wanted):
+                participant.notify(event)
 
 
 def _everything(_: Track) -> bool:
