@@ -19,7 +19,7 @@ from typing import Literal
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 
 from sfu.transport.srtp import PROFILES, SrtpSession, find_profile
 from sfu.wire.parameters import DtlsRole, Fingerprint
@@ -43,23 +43,19 @@ CHANGE_CIPHER_SPEC, HANDSHAKE = 20, 22  # record types, RFC 5246 6.2.1
 RECORD_HEADER_SIZE = 13  # RFC 6347 4.1
 MAX_RECORD_SIZE = 16384  # bytes of plain text, RFC 5246 6.2.1
 
-_DIGESTS: dict[str, hashes.HashAlgorithm] = {
-    "sha-256": hashes.SHA256(),
-    "sha-384": hashes.SHA384(),
-    "sha-512": hashes.SHA512(),
-}
+_DIGESTS = {"sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512"}
 
 
-def certificate_fingerprint(certificate: x509.Certificate, algorithm: str) -> Fingerprint:
+def certificate_fingerprint(certificate: crypto.X509, algorithm: str) -> Fingerprint:
     """Hash a certificate (RFC 8122 5) with "sha-256", "sha-384" or "sha-512"."""
-    digest = certificate.fingerprint(_DIGESTS[algorithm])
-    return Fingerprint(algorithm, digest.hex(":").upper())
+    return Fingerprint(algorithm, certificate.digest(_DIGESTS[algorithm]).decode())
 
 
-def fingerprints_match(certificate: x509.Certificate, told: Sequence[Fingerprint]) -> bool:
+def fingerprints_match(certificate: crypto.X509, told: Sequence[Fingerprint]) -> bool:
     """Whether the certificate is the one that the peer's description told of.
 
     At least one of an algorithm that we know (SHA-1 is not one), and all of those, must match.
+    Only the bytes of the certificate matter: nothing in it is parsed.
     """
     known = [fingerprint for fingerprint in told if fingerprint.algorithm.lower() in _DIGESTS]
     matches = [
@@ -106,7 +102,7 @@ class Certificate:
 
     def fingerprint(self) -> Fingerprint:
         """Its SHA-256 hash, for our session descriptions."""
-        return certificate_fingerprint(self._certificate, "sha-256")
+        return certificate_fingerprint(crypto.X509.from_cryptography(self._certificate), "sha-256")
 
 
 def _context(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> SSL.Context:
@@ -256,7 +252,7 @@ class DtlsConnection:
             finished = True
         flight = self._drain()
         if finished:
-            certificate = self._ssl.get_peer_certificate(as_cryptography=True)
+            certificate = self._ssl.get_peer_certificate()
             if certificate is None or not fingerprints_match(certificate, self._fingerprints):
                 self._end("failed", "fingerprint_mismatch")
                 return
