@@ -1,0 +1,116 @@
+/**
+ * Publishes this person's devices and screen, and keeps what is published in step with them.
+ * @module
+ */
+
+import { openScreen } from "../client/media.js";
+import { coalesced } from "./dom.js";
+
+/** @typedef {import("../client/participant.js").LocalTrack} LocalTrack */
+/** @typedef {import("../client/participant.js").PublishOptions} PublishOptions */
+/** @typedef {import("../client/room.js").Room} Room */
+/** @typedef {import("./devices.js").DeviceName} DeviceName */
+/** @typedef {import("./devices.js").Devices} Devices */
+
+const CAMERA_BITRATE = 1_700_000; // bit/s; 720p of a face at 30 frames/s
+const SCREEN_BITRATE = 2_500_000; // bit/s; sharp text that scrolls
+
+/**
+ * @typedef {object} BroadcastOptions
+ * @property {PublishOptions["preferredCodec"]} preferredCodec
+ * @property {(error: unknown) => void} failed
+ * @property {(device: DeviceName) => void} silenced somebody else muted us
+ */
+
+/** Connects devices with a room. */
+export class Broadcast {
+  /** Makes what is published what the devices say; soon, and one time after the other. */
+  sync = coalesced(() => {
+    this.#tail = this.#tail.then(() => this.#sync()).catch(this.#options.failed);
+  });
+  #tail = Promise.resolve();
+  #syncing = false;
+  #room;
+  #devices;
+  #options;
+
+  /**
+   * @param {Room} room
+   * @param {Devices} devices
+   * @param {BroadcastOptions} options
+   */
+  constructor(room, devices, options) {
+    this.#room = room;
+    this.#devices = devices;
+    this.#options = options;
+    devices.on("change", this.sync);
+    room.on("localtrackupdated", ({ track }) => this.#updated(track));
+    room.on("localtrackended", ({ track }) => {
+      if (track.source.startsWith("screen_share")) void this.stopScreen();
+    });
+  }
+
+  get sharing() {
+    return this.#room.local.track("screen_share") !== undefined;
+  }
+
+  /** Asks for a screen and publishes it, with its sound where there is one. */
+  async shareScreen() {
+    for (const track of await openScreen()) {
+      const video = track.kind === "video";
+      await this.#room.publish(track, {
+        source: video ? "screen_share" : "screen_share_audio",
+        ...(video && { maxBitrate: SCREEN_BITRATE, preferredCodec: this.#options.preferredCodec }),
+      });
+    }
+  }
+
+  async stopScreen() {
+    const tracks = [...this.#room.local.tracks];
+    for (const track of tracks.filter(({ source }) => source.startsWith("screen_share"))) {
+      track.mediaStreamTrack?.stop();
+      await this.#room.unpublish(track);
+    }
+  }
+
+  async #sync() {
+    if (this.#room.state === "disconnected") return;
+    this.#syncing = true;
+    try {
+      await this.#syncDevice("microphone", {});
+      const { preferredCodec } = this.#options;
+      await this.#syncDevice("camera", { preferredCodec, maxBitrate: CAMERA_BITRATE });
+    } finally {
+      this.#syncing = false;
+    }
+  }
+
+  /**
+   * @param {DeviceName} device
+   * @param {PublishOptions} options
+   */
+  async #syncDevice(device, options) {
+    const room = this.#room;
+    const media = this.#devices.tracks[device];
+    const muted = !this.#devices.active(device);
+    const track = room.local.track(device);
+    if (track) {
+      // Others should hear that a camera is off before it goes black, and not before it is back.
+      if (muted) await room.mute(track, true);
+      if (track.mediaStreamTrack !== media) await room.replaceTrack(track, media);
+      if (!muted) await room.mute(track, false);
+    } else if (media && room.local.mayPublish(device)) {
+      await room.publish(media, { source: device, muted, ...options });
+    }
+  }
+
+  /** @param {LocalTrack} track */
+  #updated(track) {
+    const device = track.source;
+    if (this.#syncing || (device !== "camera" && device !== "microphone")) return;
+    if (track.muted && this.#devices.active(device)) {
+      void this.#devices.set(device, false);
+      this.#options.silenced(device);
+    }
+  }
+}

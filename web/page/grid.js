@@ -1,0 +1,98 @@
+/**
+ * Where the tiles go: pure arithmetic on rectangles, in CSS pixels.
+ * @module
+ */
+
+/** @typedef {{x: number, y: number, width: number, height: number}} Rectangle */
+
+const GAP = 8; // px
+const WIDEST = 16 / 9; // most cameras
+const NARROWEST = 4 / 5; // a face still fits when a wide picture is cropped to it
+const LEAST_STRIP = 0.2; // share of the area that people get beside a shared screen
+const LEAST_STRIP_SIZE = 110; // px; a face in less is a dot
+
+/**
+ * The number of columns that makes the tiles largest.
+ * @param {number} count
+ * @param {number} width of the whole area
+ * @param {number} height
+ * @param {number} [gap] between tiles
+ * @returns {{columns: number, rows: number, width: number, height: number}} size of one tile
+ */
+export function bestGrid(count, width, height, gap = GAP) {
+  let best = { columns: 1, rows: Math.max(count, 1), width: 0, height: 0 };
+  for (let columns = 1; columns <= count; columns++) {
+    const rows = Math.ceil(count / columns);
+    const cellWidth = Math.max(0, (width - gap * (columns - 1)) / columns);
+    const cellHeight = Math.max(0, (height - gap * (rows - 1)) / rows);
+    const tile = fit(cellWidth, cellHeight);
+    if (tile.width * tile.height > best.width * best.height) best = { columns, rows, ...tile };
+  }
+  return best;
+}
+
+/**
+ * The largest tile of a pleasant shape in a cell.
+ * @param {number} width
+ * @param {number} height
+ */
+function fit(width, height) {
+  return {
+    width: Math.floor(Math.min(width, height * WIDEST)),
+    height: Math.floor(Math.min(height, width / NARROWEST)),
+  };
+}
+
+/**
+ * Tiles of equal size, centred as a whole, the last row as well.
+ * @param {number} count
+ * @param {Rectangle} area
+ * @returns {Rectangle[]}
+ */
+export function arrangeGrid(count, area) {
+  const { columns, rows, width, height } = bestGrid(count, area.width, area.height);
+  const top = area.y + (area.height - rows * height - (rows - 1) * GAP) / 2;
+  return Array.from({ length: count }, (_, index) => {
+    const row = Math.floor(index / columns);
+    const inRow = Math.min(columns, count - row * columns);
+    const left = area.x + (area.width - inRow * width - (inRow - 1) * GAP) / 2;
+    return {
+      x: Math.round(left + (index - row * columns) * (width + GAP)),
+      y: Math.round(top + row * (height + GAP)),
+      width,
+      height,
+    };
+  });
+}
+
+/**
+ * One tile large, the others in a strip beside or below it.
+ * @param {number} count of all tiles
+ * @param {number} focused index of the large one; -1 for none
+ * @param {number} width
+ * @param {number} height
+ * @returns {Rectangle[]} in the order of the tiles
+ */
+export function arrange(count, focused, width, height) {
+  const whole = { x: 0, y: 0, width, height };
+  if (focused < 0) return arrangeGrid(count, whole);
+  if (count === 1) return [whole];
+  // The strip takes what a picture of the widest shape would leave empty.
+  const beside = width >= height;
+  const [along, across] = beside ? [width, height * WIDEST] : [height, width / WIDEST];
+  const least = Math.max(along * LEAST_STRIP, LEAST_STRIP_SIZE);
+  const strip = Math.round(Math.max(least, along - across - GAP));
+  const large = Math.max(0, along - strip - GAP);
+  const [first, second] = beside
+    ? [
+        { x: 0, y: 0, width: large, height },
+        { x: width - strip, y: 0, width: strip, height },
+      ]
+    : [
+        { x: 0, y: 0, width, height: large },
+        { x: 0, y: height - strip, width, height: strip },
+      ];
+  const others = arrangeGrid(count - 1, second);
+  others.splice(focused, 0, first);
+  return others;
+}

@@ -1,0 +1,69 @@
+/**
+ * The panel beside the stage: people or chat, one at a time.
+ * @module
+ */
+
+import { byId, label } from "./dom.js";
+
+/** @typedef {"people" | "chat"} Section */
+
+/** Opens and closes the panel. */
+export class Panel {
+  #view = byId("panel", HTMLElement);
+  #badge = byId("chat-badge", HTMLElement);
+  #unread = 0;
+  /** @type {Section | null} */
+  #open = null;
+  /** @type {Record<Section, {button: HTMLButtonElement, section: HTMLElement}>} */
+  #parts = {
+    people: { button: byId("people", HTMLButtonElement), section: byId("people-panel", HTMLElement) },
+    chat: { button: byId("chat", HTMLButtonElement), section: byId("chat-panel", HTMLElement) },
+  };
+  #opened;
+
+  /** @param {(section: Section) => void} opened */
+  constructor(opened) {
+    this.#opened = opened;
+    for (const name of /** @type {Section[]} */ (["people", "chat"])) {
+      this.#parts[name].button.addEventListener("click", () => {
+        this.show(this.#open === name ? null : name);
+      });
+    }
+    byId("panel-close", HTMLButtonElement).addEventListener("click", () => this.#close());
+    this.#view.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.#close();
+    });
+  }
+
+  /** @param {Section | null} section */
+  show(section) {
+    this.#open = section;
+    this.#view.hidden = section === null;
+    for (const [name, part] of Object.entries(this.#parts)) {
+      part.section.hidden = name !== section;
+      part.button.setAttribute("aria-expanded", String(name === section));
+    }
+    byId("panel-title", HTMLElement).textContent = section === "chat" ? "Chat" : "People";
+    if (section === "chat") this.#setUnread(0);
+    if (section) this.#opened(section);
+  }
+
+  /** A message came: counted unless it is seen. */
+  messageReceived() {
+    if (this.#open !== "chat") this.#setUnread(this.#unread + 1);
+  }
+
+  #close() {
+    const button = this.#open && this.#parts[this.#open].button;
+    this.show(null);
+    button?.focus();
+  }
+
+  /** @param {number} count */
+  #setUnread(count) {
+    this.#unread = count;
+    this.#badge.textContent = count > 9 ? "9+" : String(count);
+    this.#badge.hidden = count === 0;
+    label(this.#parts.chat.button, count ? `Chat, ${count} unread` : "Chat");
+  }
+}
