@@ -1,0 +1,1 @@
+"""A load tester for SFUs: many publishers and subscribers that measure what viewers would feel."""

@@ -1,0 +1,371 @@
+"""What a load run is, what its clients report, and what comes of it.
+
+The engine (`process.py` and what it runs) carries out orders about clients and reports a `Sample`
+of each process every second. A scenario gives the orders; the collector makes a `Result` of the
+samples.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from benchmarks.load.histogram import Histogram
+
+ProtocolName = Literal["whip", "aiosfu", "janus"]
+State = Literal["joining", "connected", "failed", "left"]
+
+SAMPLE_INTERVAL = 1.0  # s between the samples of a process
+
+
+class LoadError(Exception):
+    """Nothing can be measured; the message is one sentence for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossPattern:
+    """Packets that publishers drop before they send them.
+
+    Attributes:
+        share: Of all packets, 0..1.
+        burst: How many are dropped in a row.
+    """
+
+    share: float = 0.0
+    burst: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MutePattern:
+    """Publishers that fall silent now and then, each at its own time.
+
+    Attributes:
+        sending: Seconds of media.
+        pausing: Seconds without; 0 for never.
+    """
+
+    sending: float = 0.0
+    pausing: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """Everything that was asked for.
+
+    Attributes:
+        url: Of the server. For WHIP and WHEP "{room}" stands for the room's name, and "{kind}"
+            for "whip" or "whep"; without them "/{kind}/{room}" is appended.
+        publishers: In each room; for a meeting, its members.
+        subscribers: In each room; each receives all publishers of its room.
+        duration: Seconds to measure.
+        warmup: Seconds after the joins that are not measured.
+        codecs: Of what each publisher sends, one track each: "vp8", "h264", "opus".
+        clip: A media file; empty for the built-in clip.
+        fps: Video frames a second.
+        bitrate: Of the video in bit/s; 0 for the clip's own.
+        packets_per_frame: If not 0, frames are made up of so many equal packets and the clip is
+            not used; only the packet rate counts then.
+        packet_size: Bytes of RTP in a packet, header included; the most, or exactly with
+            `packets_per_frame`.
+        simulcast: Whether publishers send three encodings (rids q, h, f).
+        answer_nacks: Whether publishers send lost packets again.
+        send_nacks: Whether subscribers ask for lost packets.
+        stamp_every: One packet in so many carries the time it was sent at.
+        token: For every request; else tokens are made with `api_key` and `api_secret`, if given.
+        join_rate: Joins a second while a scenario fills its rooms; 0 for all at once.
+        join_timeout: Seconds after which a client that has not connected is given up.
+        churn_rate: Leaves a second, and as many joins, in the churn scenario.
+        burst: How many join at once in the burst scenario.
+    """
+
+    url: str
+    scenario: str = "steady"
+    protocol: ProtocolName = "whip"
+    publishers: int = 1
+    subscribers: int = 1
+    rooms: int = 1
+    room: str = "load"
+    duration: float = 10.0
+    warmup: float = 2.0
+    processes: int = 1
+    codecs: tuple[str, ...] = ("vp8",)
+    clip: str = ""
+    fps: float = 30.0
+    bitrate: int = 0
+    packets_per_frame: int = 0
+    packet_size: int = 1100
+    simulcast: bool = False
+    loss: LossPattern = LossPattern()
+    mute: MutePattern = MutePattern()
+    answer_nacks: bool = True
+    send_nacks: bool = True
+    stamp_every: int = 20
+    token: str = ""
+    api_key: str = ""
+    api_secret: str = ""
+    join_rate: float = 50.0
+    join_timeout: float = 15.0
+    churn_rate: float = 1.0
+    burst: int = 100
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSpec:
+    """A client that shall join.
+
+    Attributes:
+        name: Unique in the run; also its identity, where the protocol has that.
+        streams: How many publishers there will be at most for it to receive.
+    """
+
+    name: str
+    room: str
+    publishes: bool = False
+    subscribes: bool = False
+    streams: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How fast publishers shall send from now on; see `LoadPlan` for what does not change."""
+
+    fps: float
+    packets_per_frame: int = 0
+
+
+@dataclass(slots=True)
+class ClientSample:
+    """One client, so far: all counters run from its join on.
+
+    Attributes:
+        error: Why it failed, a sentence.
+        join_time: Seconds from the first request until the transport was connected; None before.
+        first_packet_time: Likewise until the first packet of media came.
+        first_key_frame_time: Likewise until the first whole key frame.
+        packets_expected: By the sequence numbers of what it received.
+        packets_received: Different ones, repaired ones included.
+        packets_dropped: By the loss pattern, before sending.
+        packets_resent: In answer to NACKs.
+        nacks: Packets asked for again (subscribers), or asked of it (publishers).
+        plis: Key frames asked for (subscribers), or asked of it (publishers).
+        jitter: RFC 3550, seconds, the worst of its streams.
+        freezes_short: Gaps between decodable frames of over 200 ms.
+        freezes_long: Of over 500 ms; each is a short one too.
+        frozen_time: Seconds of all these gaps.
+        layer: Rid or size of the simulcast layer that it receives; empty where unknown.
+        delays: One-way delays of stamped packets since the sample before.
+    """
+
+    name: str
+    room: str
+    publishes: bool
+    subscribes: bool
+    state: State = "joining"
+    error: str = ""
+    join_time: float | None = None
+    first_packet_time: float | None = None
+    first_key_frame_time: float | None = None
+    packets_sent: int = 0
+    bytes_sent: int = 0
+    packets_dropped: int = 0
+    packets_resent: int = 0
+    packets_expected: int = 0
+    packets_received: int = 0
+    bytes_received: int = 0
+    frames_decodable: int = 0
+    nacks: int = 0
+    plis: int = 0
+    jitter: float = 0.0
+    freezes_short: int = 0
+    freezes_long: int = 0
+    frozen_time: float = 0.0
+    layer: str = ""
+    delays: Histogram = field(default_factory=Histogram)
+
+
+@dataclass(slots=True)
+class Sample:
+    """What one process reports each second.
+
+    Attributes:
+        process: Its number, from 0.
+        time: Monotonic seconds (CLOCK_MONOTONIC is one clock for all processes).
+        clients: All of its clients. One that left or failed is in one more sample, its last.
+        cpu_time: Seconds of user and system time that the process has used.
+        socket_drops: Datagrams that its own sockets have dropped: loss that is the tester's.
+        behind: The most seconds since the last sample that media was sent too late.
+        fault: Why the process ended, a sentence; empty while it runs.
+    """
+
+    process: int
+    time: float
+    clients: list[ClientSample] = field(default_factory=list)
+    cpu_time: float = 0.0
+    socket_drops: int = 0
+    behind: float = 0.0
+    fault: str = ""
+
+
+class Fleet(Protocol):
+    """The clients in their processes, as scenarios drive them (implemented by `process.py`)."""
+
+    async def open(self) -> None:
+        """Make the clip ready and start the processes.
+
+        Raises:
+            LoadError: The clip cannot be read, or a process does not start.
+        """
+
+    async def join(self, clients: Sequence[ClientSpec]) -> None:
+        """Let clients join, all at once; returns when that is ordered. Samples tell what comes."""
+
+    async def leave(self, names: Sequence[str]) -> None:
+        """Let clients leave in good order; returns when that is ordered."""
+
+    async def change(self, rate: Rate) -> None:
+        """Change how fast all publishers send, also those that join later."""
+
+    async def close(self) -> None:
+        """End everything; no sample comes after it. May be called at any time, also twice."""
+
+
+# How a fleet is made: with the plan, and with whom to hand each sample as it comes.
+FleetFactory = Callable[[LoadPlan, Callable[[Sample], None]], Fleet]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One second of the whole run.
+
+    Rates are per second; delays, None where nothing was measured, are in seconds.
+
+    Attributes:
+        time: Seconds since the run began.
+        loss: Share of the expected packets that did not come, 0..1.
+        server_cpu: Cores that the server used: 1.0 is one core.
+        server_memory: Bytes, resident.
+        tester_cpu: Cores that all processes of the tester used.
+        tester_drops: Datagrams that the tester's sockets dropped.
+    """
+
+    time: float
+    measured: bool
+    publishers: int
+    subscribers: int
+    packets_sent: float
+    packets_received: float
+    bits_sent: float
+    bits_received: float
+    loss: float
+    delay_p50: float | None = None
+    delay_p95: float | None = None
+    delay_p99: float | None = None
+    freezes: int = 0
+    plis: int = 0
+    joins: int = 0
+    leaves: int = 0
+    failures: int = 0
+    server_cpu: float | None = None
+    server_memory: int | None = None
+    tester_cpu: float = 0.0
+    tester_drops: int = 0
+    tester_behind: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSummary:
+    """One client over the measured time; a row of the report's table. Units as in the sample."""
+
+    name: str
+    room: str
+    publishes: bool
+    subscribes: bool
+    state: State
+    error: str
+    join_time: float | None
+    first_packet_time: float | None
+    first_key_frame_time: float | None
+    packets_sent: int
+    packets_received: int
+    packets_expected: int
+    bits_sent: float
+    bits_received: float
+    loss: float
+    jitter: float
+    delay_p50: float | None
+    delay_p99: float | None
+    freezes_short: int
+    freezes_long: int
+    nacks: int
+    plis: int
+    layer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One load of a ramp, measured for some seconds.
+
+    Attributes:
+        load: What was raised: packets a second of each publisher, or clients.
+        packets_received: Per second, by all subscribers together; what should have come is
+            `packets_expected`.
+        server_cpu_per_packet: Seconds of server CPU for each packet that was forwarded.
+        passed: Whether loss and delay stayed within the bounds.
+        reason: Which bound was passed, or why the tester itself was at its end.
+    """
+
+    load: float
+    packets_expected: float
+    packets_received: float
+    loss: float
+    delay_p50: float | None
+    delay_p99: float | None
+    server_cpu: float | None
+    server_cpu_per_packet: float | None
+    tester_drops: int
+    passed: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A threshold and what became of it; `value` is None where nothing was measured."""
+
+    condition: str
+    value: float | None
+    failed: bool
+
+
+@dataclass(slots=True)
+class Result:
+    """A whole run; also when it ended early.
+
+    Attributes:
+        started_at: Unix seconds.
+        elapsed: Seconds of the whole run.
+        measured: Seconds that `metrics` are about.
+        interrupted: Why the run ended before its time, a sentence; empty otherwise.
+        machine: Facts about where the tester ran.
+        metrics: By name, as `metrics.py` lists them; None where nothing was measured.
+        problems: What clients failed of, and how many did.
+        knee: The last step of a ramp that passed; None where there is none.
+    """
+
+    plan: LoadPlan
+    started_at: float
+    elapsed: float = 0.0
+    measured: float = 0.0
+    interrupted: str = ""
+    machine: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    points: list[Point] = field(default_factory=list)
+    clients: list[ClientSummary] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    knee: Step | None = None
+    problems: dict[str, int] = field(default_factory=dict)
+    verdicts: list[Verdict] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a threshold was passed or the run ended early."""
+        return bool(self.interrupted) or any(verdict.failed for verdict in self.verdicts)
