@@ -1,4 +1,4 @@
-"""DTLS 1.2 (RFC 6347) with SRTP keying (RFC 5764), through pyOpenSSL's memory BIOs.
+"""DTLS 1.2 and newer (RFC 6347, RFC 9147) with SRTP keying (RFC 5764), through pyOpenSSL's memory BIOs.
 
 OpenSSL retransmits by the real clock, which a sans-IO core does not have. So the last flight is
 kept here and sent again by our timer, in the bytes that OpenSSL made. A receiver takes such records
@@ -30,14 +30,13 @@ RETRANSMIT_INITIAL = 0.25  # s; over most round trips, and a quarter of RFC 6347
 RETRANSMIT_MAX = 2.0  # s
 
 # RFC 8827 6.5 wants the first one. The RSA ones are for peers with RSA certificates, to which we
-# are the client. The version is pinned because the flights of 1.3 end otherwise (with an ACK), and
-# because its ClientHello, with a post-quantum key share, comes in fragments that mbed TLS refuses.
+# are the client.
 CIPHERS = (
     b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
     b"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
     b"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
-DTLS_1_2 = 0xFEFD
+DTLS_1_2 = 0xFEFD  # the least; the newest is whatever OpenSSL has
 
 CHANGE_CIPHER_SPEC, HANDSHAKE = 20, 22  # record types, RFC 5246 6.2.1
 RECORD_HEADER_SIZE = 13  # RFC 6347 4.1
@@ -108,7 +107,6 @@ class Certificate:
 def _context(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> SSL.Context:
     context = SSL.Context(SSL.DTLS_METHOD)
     context.set_min_proto_version(DTLS_1_2)
-    context.set_max_proto_version(DTLS_1_2)
     context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_QUERY_MTU)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     # Whoever holds the key of the certificate is let through here; `fingerprints_match` decides.
@@ -125,7 +123,7 @@ def split_datagrams(records: bytes, max_size: int = MAX_DATAGRAM_SIZE) -> list[b
     datagrams = []
     start = end = 0
     while end < len(records):
-        size = RECORD_HEADER_SIZE + int.from_bytes(records[end + 11 : end + 13])
+        size = _record_size(records, end)
         if start < end and end + size - start > max_size:
             datagrams.append(records[start:end])
             start = end
@@ -133,6 +131,19 @@ def split_datagrams(records: bytes, max_size: int = MAX_DATAGRAM_SIZE) -> list[b
     if start < end:
         datagrams.append(records[start:end])
     return datagrams
+
+
+def _record_size(records: bytes, start: int) -> int:
+    """Bytes of the record that begins at `start`."""
+    first = records[start]
+    if first & 0xE0 != 0x20:
+        return RECORD_HEADER_SIZE + int.from_bytes(records[start + 11 : start + 13])
+    # RFC 9147 4: the unified header of 1.3 has one or two bytes of sequence number, and a length
+    # unless the record is the last of its datagram. Connection ids are not negotiated.
+    header = 3 if first & 0x08 else 2
+    if not first & 0x04:
+        return len(records) - start
+    return header + 2 + int.from_bytes(records[start + header : start + header + 2])
 
 
 class DtlsConnection:

@@ -320,3 +320,12 @@ def test_records_are_packed_into_datagrams(sizes: list[int], datagrams: list[int
     packed = split_datagrams(records)
     assert [len(datagram) for datagram in packed] == datagrams
     assert b"".join(packed) == records
+
+
+def test_records_of_1_3_are_told_apart_by_their_unified_header() -> None:
+    # RFC 9147 4: S (two bytes of sequence number) and L (a length) vary.
+    long = b"\x2e\x00\x01" + (700).to_bytes(2) + bytes(700)
+    short = b"\x26\x01" + (700).to_bytes(2) + bytes(700)
+    last = b"\x22\x01" + bytes(40)
+    packed = split_datagrams(long + short + last)
+    assert packed == [long, short + last]
