@@ -30,6 +30,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[str, ...],
         Meta(description="Address to listen on, for HTTP and media; several allowed."),
     ] = ("127.0.0.1",)
+    media_host: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Address to listen on for media where that differs from `host`, as behind "
+            "a reverse proxy; several allowed."
+        ),
+    ] = ()
     http_port: Annotated[Port, Meta(description="TCP port of HTTP and WebSocket; 0 picks one.")] = (
         8080
     )
@@ -162,3 +169,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Annotated[int, Meta(ge=64, le=16384)],
         Meta(description="Packets of one video stream kept for retransmission."),
     ] = 1024
+
+    @property
+    def media_hosts(self) -> tuple[str, ...]:
+        """The addresses that media listens on."""
+        return self.media_host or self.host

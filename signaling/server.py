@@ -48,7 +48,7 @@ class MediaServer:
         server = cls(config)
         await server.worker.start()
         server._candidates = host_candidates(
-            config.announce or reachable_addresses(config.host),
+            config.announce or reachable_addresses(config.media_hosts),
             udp_port=server.worker.udp.port,
             tcp_port=None if server.worker.tcp is None else server.worker.tcp.port,
         )

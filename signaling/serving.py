@@ -173,7 +173,7 @@ def _media_problem(config: Config, error: OSError) -> str:
     ports = f"udp_port {config.udp_port}"
     if config.ice_tcp:
         ports += f" or tcp_port {config.tcp_port}"
-    hosts = ", ".join(map(_url_host, config.host))
+    hosts = ", ".join(map(_url_host, config.media_hosts))
     return f"{ports}: cannot listen on {hosts} for media: {_reason(error)}."
 
 

@@ -61,6 +61,9 @@ def check(config: Config, origins: Mapping[str, str]) -> Config:
     config = msgspec.structs.replace(
         config,
         host=checker.each("host", config.host, _host, "an IP address of this machine"),
+        media_host=checker.each(
+            "media_host", config.media_host, _host, "an IP address of this machine"
+        ),
         announce=checker.each(
             "announce",
             config.announce,
@@ -139,14 +142,15 @@ class _Checker:
     def access(self, config: Config) -> None:
         """Who may come in: tokens, or `dev` where nobody else can reach us."""
         if config.dev:
-            for host in config.host:
-                if not is_loopback(host):
-                    raise self._problem(
-                        "host",
-                        host,
-                        "a loopback address while dev is on, because dev lets anyone in "
-                        "without a token",
-                    )
+            for name, hosts in (("host", config.host), ("media_host", config.media_host)):
+                for host in hosts:
+                    if not is_loopback(host):
+                        raise self._problem(
+                            name,
+                            host,
+                            "a loopback address while dev is on, because dev lets anyone in "
+                            "without a token",
+                        )
         elif not config.api_key and not config.api_secret:
             raise SettingError(
                 "api_key and api_secret are not set: without them nobody could be let in. Set "

@@ -39,11 +39,11 @@ class Worker:
             wall_offset=time.time() - self._loop.time(),
         )
         self.rooms = Rooms(config, self.endpoint)
-        self.udp = UdpPort(config.host, config.udp_port, on_batch=self._receive_batch)
+        self.udp = UdpPort(config.media_hosts, config.udp_port, on_batch=self._receive_batch)
         self.tcp: TcpPort | None = None
         if config.ice_tcp:
             self.tcp = TcpPort(
-                config.host,
+                config.media_hosts,
                 config.tcp_port,
                 config=config,
                 on_datagrams=self._receive_datagrams,

@@ -1,4 +1,4 @@
-"""DTLS 1.2 and newer (RFC 6347, RFC 9147) with SRTP keying (RFC 5764), through pyOpenSSL's memory BIOs.
+"""DTLS from 1.2 on (RFC 6347, RFC 9147) with SRTP keying (RFC 5764), through memory BIOs.
 
 OpenSSL retransmits by the real clock, which a sans-IO core does not have. So the last flight is
 kept here and sent again by our timer, in the bytes that OpenSSL made. A receiver takes such records

@@ -196,6 +196,16 @@ def test_dev_elsewhere_is_refused(host: str) -> None:
         load(DEV, environ={"AIOSFU_HOST": f"127.0.0.1,{host}"})
 
 
+def test_media_may_listen_elsewhere_but_not_with_dev() -> None:
+    config = load({**DEV, "media_host": ("127.0.0.2",)}, environ={})
+    assert (config.host, config.media_hosts) == (("127.0.0.1",), ("127.0.0.2",))
+    assert load(DEV, environ={}).media_hosts == ("127.0.0.1",)
+    with pytest.raises(SettingError, match=r"media_host: .* loopback"):
+        load({**DEV, "media_host": ("0.0.0.0",)}, environ={})
+    with pytest.raises(SettingError, match=r"media_host: .*an IP address"):
+        load({**DEV, "media_host": ("example.org",)}, environ={})
+
+
 def test_host_in_normal_form_once() -> None:
     config = load({"dev": True, "host": ("localhost", "127.0.0.1", "0::1")}, environ={})
     assert config.host == ("127.0.0.1", "::1")
