@@ -54,6 +54,7 @@ def test_false_in_the_environment(text: str) -> None:
 def test_every_setting_can_come_from_the_environment() -> None:
     samples = {
         "host": "127.0.0.1, ::1",
+        "media_host": "127.0.0.2",
         "announce": "192.0.2.1,2001:DB8::1",
         "cors_origins": "https://a.example,https://B.example:443",
         "ice_servers": "stun:stun.example.org:3478",
