@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.support.chromium import Chromium, running_chromium
 from tests.support.clients import Clients, clients_of
 from tests.support.server import RunningServer, running_server
 
@@ -20,3 +21,10 @@ async def clients(server: RunningServer) -> AsyncIterator[Clients]:
     """Python clients of `server`."""
     async with clients_of(server.url) as clients:
         yield clients
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Chromium]:
+    """A browser with a camera, a microphone and a screen that are not real."""
+    async with running_chromium() as chromium:
+        yield chromium

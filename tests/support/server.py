@@ -37,12 +37,25 @@ def websocket_url(url: str) -> str:
     return url.replace("http", "ws", 1) + "/ws"
 
 
+async def blank(_request: web.Request) -> web.Response:
+    """An empty page, for tests that bring their own script."""
+    return web.Response(
+        text="<!doctype html><title>blank</title><link rel=icon href=data:,>",
+        content_type="text/html",
+        headers={"Content-Security-Policy": "default-src 'self'; img-src data:"},
+    )
+
+
 @asynccontextmanager
 async def running_server(host: str = "127.0.0.1", **settings: Any) -> AsyncIterator[RunningServer]:
-    """A server in this process; it lets anyone in unless it has an `api_key`."""
+    """A server in this process, with an empty page at `/blank`.
+
+    It lets anyone in unless it has an `api_key`.
+    """
     settings.setdefault("dev", "api_key" not in settings)
     settings.setdefault("shutdown_timeout", 1.0)
     app = create_app(host=(host,), http_port=0, udp_port=0, tcp_port=0, **settings)
+    app.router.add_get("/blank", blank)
     runner = web.AppRunner(app, shutdown_timeout=1.0)
     await runner.setup()
     try:
