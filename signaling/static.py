@@ -1,6 +1,7 @@
 """The browser client: files of the `web` package, served as they are."""
 
 from collections.abc import Awaitable, Callable
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 
@@ -72,8 +73,17 @@ def routes() -> list[web.RouteDef]:
     assets = StaticFiles(root)
     client = StaticFiles(root / "client")
 
-    async def page(_request: web.Request) -> web.StreamResponse:
-        return assets.response("index.html")
+    async def page(request: web.Request) -> web.StreamResponse:
+        response = assets.response("index.html")
+        # Mounted in another application, everything is below its path; the page alone cannot know
+        # where, because `/` and `/r/{room}` are at different depths.
+        room = request.match_info.get("room")
+        mount = request.raw_path.partition("?")[0]
+        mount = mount.rpartition("/r/")[0] if room is not None else mount.removesuffix("/")
+        if not mount:
+            return response
+        text = (root / "index.html").read_text().replace('="/assets/', f'="{escape(mount)}/assets/')
+        return web.Response(text=text, headers=response.headers)
 
     def below(directory: StaticFiles) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def file(request: web.Request) -> web.StreamResponse:

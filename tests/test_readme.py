@@ -37,8 +37,14 @@ async def test_the_mounted_application_serves_the_page_and_knows_its_rooms() -> 
                 assert (await socket.receive_json())["type"] == "joined"
                 async with http.get(f"{url}/") as response:
                     assert await response.json() == {"kitchen": ["ann"]}
-            async with http.get(f"{url}/calls/") as response:
-                assert response.content_type == "text/html"
+            for page in ("/calls/", "/calls/r/my%20room?token=x"):
+                async with http.get(url + page) as response:
+                    assert response.content_type == "text/html"
+                    text = await response.text()
+                for asset in re.findall(r'(?:src|href)="(/[^"]+)"', text):
+                    assert asset.startswith("/calls/assets/")
+                    async with http.get(url + asset) as response:
+                        assert response.status == 200
     finally:
         await runner.cleanup()
 
