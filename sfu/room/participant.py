@@ -28,7 +28,7 @@ from sfu.wire.parameters import Kind
 if TYPE_CHECKING:
     from sfu.room.room import Room
 
-NEGOTIATION_DELAY = 0.05  # s; who joins a room of ten gets one offer with ten tracks, not ten
+NEGOTIATION_DELAY = 0.05  # s; who publishes a camera and a microphone makes one offer of them
 
 Listener = Callable[[RoomEvent], None]
 
@@ -247,8 +247,10 @@ class Participant:
 
     def _negotiation_needed(self, now: float) -> None:
         if self._negotiation_timer is None:
+            # Who joins gets all that is there in one moment: then there is nothing to wait for.
+            joining = now + self.room.endpoint.wall_offset == self.joined_at
             self._negotiation_timer = self.room.endpoint.timers.call_at(
-                now + NEGOTIATION_DELAY, self._negotiate
+                now if joining else now + NEGOTIATION_DELAY, self._negotiate
             )
 
     def _negotiate(self, now: float) -> None:

@@ -166,6 +166,9 @@ def test_tracks_are_announced_subscribed_to_and_ended() -> None:
     assert not bob.heard(NegotiationNeeded)
     server.time.run(0.1)
     assert len(bob.heard(NegotiationNeeded)) == 1, "changes close together are one negotiation"
+    carol = server.join("carol")
+    server.time.run(0.001)
+    assert len(carol.heard(NegotiationNeeded)) == 1, "who joins gets what is there at once"
     alice.participant.remove_track(track.sid, now=server.time.now)
     assert [e.track for e in bob.heard(TrackUnpublished)] == [track]
     assert len(bob.participant.subscriptions) == 1
