@@ -45,7 +45,7 @@ def install_pip(python: str) -> None:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
-        with urllib.request.urlopen(PIP, context=context, timeout=60) as response:  # noqa: S310
+        with urllib.request.urlopen(PIP, context=context, timeout=60) as response:
             wheel = response.read()
     except OSError as error:
         sys.exit(f"Cannot fetch pip ({error}). On Debian: apt-get install python3-venv")
@@ -57,7 +57,7 @@ def install_pip(python: str) -> None:
             file.write(wheel)
         # A wheel is a zip file, and Python runs what lies in one.
         command = [python, f"{path}/pip", "install", "--quiet", "--no-index", path]
-        subprocess.run(command, check=True)  # noqa: S603
+        subprocess.run(command, check=True)
 
 
 if __name__ == "__main__":
