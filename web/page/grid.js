@@ -9,10 +9,11 @@ const GAP = 8; // px
 const WIDEST = 16 / 9; // most cameras
 const NARROWEST = 4 / 5; // a face still fits when a wide picture is cropped to it
 const LEAST_STRIP = 0.2; // share of the area that people get beside a shared screen
+const MOST_STRIP = 0.42; // the same; what was made large must stay the largest
 const LEAST_STRIP_SIZE = 110; // px; a face in less is a dot
 
 /**
- * The number of columns that makes the tiles largest.
+ * The number of columns that shows most of everybody.
  * @param {number} count
  * @param {number} width of the whole area
  * @param {number} height
@@ -21,14 +22,27 @@ const LEAST_STRIP_SIZE = 110; // px; a face in less is a dot
  */
 export function bestGrid(count, width, height, gap = GAP) {
   let best = { columns: 1, rows: Math.max(count, 1), width: 0, height: 0 };
+  let most = 0;
   for (let columns = 1; columns <= count; columns++) {
     const rows = Math.ceil(count / columns);
     const cellWidth = Math.max(0, (width - gap * (columns - 1)) / columns);
     const cellHeight = Math.max(0, (height - gap * (rows - 1)) / rows);
     const tile = fit(cellWidth, cellHeight);
-    if (tile.width * tile.height > best.width * best.height) best = { columns, rows, ...tile };
+    const value = worth(tile);
+    if (value > most) {
+      most = value;
+      best = { columns, rows, ...tile };
+    }
   }
   return best;
+}
+
+/**
+ * The area of a tile, less for what cropping a picture to its shape takes away.
+ * @param {{width: number, height: number}} tile
+ */
+function worth({ width, height }) {
+  return height && width * height * Math.sqrt(width / height / WIDEST);
 }
 
 /**
@@ -81,7 +95,7 @@ export function arrange(count, focused, width, height) {
   const beside = width >= height;
   const [along, across] = beside ? [width, height * WIDEST] : [height, width / WIDEST];
   const least = Math.max(along * LEAST_STRIP, LEAST_STRIP_SIZE);
-  const strip = Math.round(Math.max(least, along - across - GAP));
+  const strip = Math.round(Math.max(least, Math.min(along - across - GAP, along * MOST_STRIP)));
   const large = Math.max(0, along - strip - GAP);
   const [first, second] = beside
     ? [

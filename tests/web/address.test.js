@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readInvitation, readToken, roomUrl, socketUrl, withoutToken } from "../../web/page/address.js";
+
+const ROOT = new URL("https://example.org/");
+const MOUNTED = new URL("http://localhost:8080/sfu/");
+
+const token = (claims) =>
+  `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.signature`;
+
+test("addresses follow the place where the application is mounted", () => {
+  assert.equal(socketUrl(ROOT).href, "wss://example.org/ws");
+  assert.equal(socketUrl(MOUNTED).href, "ws://localhost:8080/sfu/ws");
+  assert.equal(roomUrl(MOUNTED, "a").href, "http://localhost:8080/sfu/r/a");
+});
+
+test("every name of a room survives its link", () => {
+  for (const room of ["lobby", "a b", "a/b", "ünï", "100%", "?x#y", "r", "%2F", "😀"]) {
+    for (const base of [ROOT, MOUNTED]) {
+      assert.equal(readInvitation(roomUrl(base, room), base).room, room);
+    }
+  }
+});
+
+test("an address without a room names none", () => {
+  for (const path of ["", "r/", "r", "other", "r/a/b"]) {
+    assert.equal(readInvitation(new URL(path, MOUNTED), MOUNTED).room, "");
+  }
+  assert.equal(readInvitation(new URL("r/100%", ROOT), ROOT).room, "100%");
+});
+
+test("a token says which room and who", () => {
+  const url = new URL(`r/other?token=${token({ name: "Zoë", video: { room: "mine" } })}`, ROOT);
+  const invitation = readInvitation(url, ROOT);
+  assert.equal(invitation.room, "mine");
+  assert.equal(invitation.name, "Zoë");
+  assert.equal(invitation.fixed, true);
+  assert.ok(invitation.token.startsWith("e30."));
+});
+
+test("rubbish for a token is the server's to refuse", () => {
+  for (const text of ["", "x", "a.b.c", "..", `a.${btoa("[1]")}.c`, `a.${btoa("null")}.c`]) {
+    assert.deepEqual(readToken(text), { room: "", name: "" });
+  }
+});
+
+test("the token leaves the address, the rest stays", () => {
+  const url = new URL("https://example.org/r/a?codec=VP9&token=secret");
+  assert.equal(withoutToken(url).href, "https://example.org/r/a?codec=VP9");
+});
