@@ -22,9 +22,9 @@ PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 
 
 def main(directory: str) -> None:
-    if sys.version_info < (3, 11):
-        version = ".".join(map(str, sys.version_info[:2]))
-        sys.exit(f"aiosfu needs Python 3.11 or newer; this is {version}. Try: make PYTHON=python3.12")
+    """Make the environment, or say what to install."""
+    if sys.version_info < (3, 11):  # noqa: UP036  # this file has to run to say so
+        sys.exit("aiosfu needs Python 3.11 or newer. Name one: make PYTHON=python3.12")
     python = os.path.join(directory, "bin", "python")
     try:
         import venv
@@ -40,6 +40,7 @@ def main(directory: str) -> None:
 
 
 def install_pip(python: str) -> None:
+    """Put pip into an environment that has none."""
     # A new machine may have no certificate authorities yet; the hash vouches for the file.
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -57,7 +58,7 @@ def install_pip(python: str) -> None:
             file.write(wheel)
         # A wheel is a zip file, and Python runs what lies in one.
         command = [python, f"{path}/pip", "install", "--quiet", "--no-index", path]
-        subprocess.run(command, check=True)
+        subprocess.run(command, check=True)  # noqa: S603  # nothing in it is from outside
 
 
 if __name__ == "__main__":
