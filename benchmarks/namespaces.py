@@ -4,7 +4,7 @@ Nothing else can be reached from either of them, and nothing outside can reach t
 one core, so that what the load costs is never taken for what the server costs.
 
     with joined_namespaces() as network:
-        server = network.server.start(["aiosfu", "serve", "--dev", "--host", network.server.address])
+        server = network.server.start(["aiosfu", "serve", "--host", network.server.address, ...])
         load = network.client.start(["aiosfu", "load", ...])
 """
 

@@ -1,0 +1,195 @@
+"""A packet's way out: written once, then numbered, protected and sent for each subscriber."""
+
+import socket
+from collections.abc import Iterator
+from functools import partial
+
+from benchmarks.micro.case import Action, Case
+from benchmarks.micro.packets import FRAME, SIZE, keys, received, rtp
+from sfu.config import Config
+from sfu.forward.fanout import Fanout, write_run
+from sfu.forward.forwarder import Forwarder
+from sfu.forward.layout import HeaderLayout
+from sfu.net import mmsg
+from sfu.net.datagrams import SingleSender, UdpCounters
+from sfu.net.udp import Sender
+from sfu.timers import Timers
+from sfu.transport.address import Address
+from sfu.transport.dtls import Certificate
+from sfu.transport.outbox import Outbox
+from sfu.transport.transport import Transport
+from sfu.wire.parameters import VP8, Extension, IceParameters, Kind, SendParameters
+
+SUBSCRIBERS = 50
+RUNS = 50  # of one flush
+PAYLOAD = b"\x10\x00\x00\x00\x9d\x01\x2a" + bytes(SIZE - 12 - 7)  # VP8; each begins a key frame
+
+
+def parameters(*extensions: str) -> SendParameters:
+    """What a subscriber of VP8 has negotiated, with these header extensions."""
+    return SendParameters(
+        mid="0",
+        kind="video",
+        payload_types={VP8: 96},
+        rtx={96: 97},
+        extensions={uri: identifier for identifier, uri in enumerate(extensions, 1)},
+        mixed=True,
+        nack=True,
+    )
+
+
+LAYOUTS = {
+    "bare": parameters(),
+    "transport-wide number": parameters(Extension.TRANSPORT_SEQUENCE_NUMBER),
+}
+
+
+class Source:
+    """A track with one stream, which has no time for key frames."""
+
+    kind: Kind = "video"
+    active_ssrc: int | None = 1
+
+    def request_key_frame(self, *, now: float) -> None:
+        """Every packet is one."""
+
+    def cached_packet(self, ssrc: int, index: int) -> None:
+        """Nobody asks."""
+
+    def reference(self, ssrc: int, *, now: float) -> None:
+        """Nobody asks."""
+
+    def sent_extensions(self) -> tuple[tuple[int, str], ...]:
+        """The source has none."""
+        return ()
+
+
+def _ignore(*_: object) -> None:
+    """Nobody listens."""
+
+
+def cases() -> Iterator[Case]:
+    """Templates, fan-out, protection, system calls."""
+    for name, negotiated in LAYOUTS.items():
+        yield Case(f"template: write, {name}", FRAME, partial(_template, negotiated))
+    copies = FRAME * SUBSCRIBERS
+    for name, negotiated in LAYOUTS.items():
+        what = f"fan-out: {FRAME} packets × {SUBSCRIBERS}, {name}"
+        yield Case(what, copies, partial(_fanout, negotiated, FRAME))
+    what = f"fan-out: 1 packet × {SUBSCRIBERS}, bare"
+    yield Case(what, copies, partial(_fanout, LAYOUTS["bare"], 1))
+    for count in (FRAME, 1):
+        what = f"SRTP: protect and commit, AES-128-GCM, runs of {count}"
+        yield Case(what, count, partial(_protect, count))
+    for count in (FRAME, 1):
+        what = f"flush: by sendto, runs of {count}"
+        yield Case(what, RUNS * count, partial(_flush, count, batched=False))
+        if mmsg.available():
+            what = f"flush: by sendmmsg, runs of {count}"
+            yield Case(what, RUNS * count, partial(_flush, count, batched=True))
+
+
+def _template(negotiated: SendParameters) -> Action:
+    layout = HeaderLayout(negotiated)
+    packets = next(received(VP8, PAYLOAD))
+    return Action(lambda: write_run(packets, layout, ()))
+
+
+def _transport(number: int, outbox: Outbox, certificate: Certificate) -> Transport:
+    transport = Transport(
+        name=str(number),
+        certificate=certificate,
+        credentials=IceParameters("fragment", "password"),
+        outbox=outbox,
+        timers=Timers(),
+        config=Config(),
+        on_event=_ignore,
+        now=0.0,
+    )
+    transport.srtp = keys()[0]
+    transport.address = Address("192.0.2.1", number)
+    return transport
+
+
+def _fanout(negotiated: SendParameters, count: int) -> Action:
+    """Packets, `count` at a time, into the outbox: written, numbered, protected, committed."""
+    outbox = Outbox()
+    certificate = Certificate.generate()
+    layout = HeaderLayout(negotiated)
+    fanout = Fanout()
+    for number in range(SUBSCRIBERS):
+        forwarder = Forwarder(
+            parameters=negotiated,
+            layout=layout,
+            ssrc=1000 + number,
+            rtx_ssrc=5000 + number,
+            transport=_transport(number, outbox, certificate),
+            outbox=outbox,
+            first_sequence_number=1,
+            on_state=_ignore,
+        )
+        forwarder.attach(Source(), now=100.0)
+        fanout.add(forwarder)
+    frames = received(VP8, PAYLOAD)
+    packets = next(frames)
+    fanout.forward(packets, (), now=100.0)  # the first is special
+
+    def prepare() -> None:
+        nonlocal packets
+        packets = next(frames)
+        outbox.clear()
+
+    def measured() -> None:
+        for start in range(0, FRAME, count):
+            fanout.forward(packets[start : start + count], (), now=100.0)
+
+    prepare()
+    measured()
+    assert sum(run[4] for run in outbox.runs) == FRAME * SUBSCRIBERS
+    return Action(measured, prepare)
+
+
+def _protect(count: int) -> Action:
+    local, _ = keys()
+    outbox = Outbox()
+    step = SIZE + local.overhead
+    sizes, wire_sizes = [SIZE] * count, [step] * count
+    address = Address("192.0.2.1", 1)
+    number = start = 0
+
+    def prepare() -> None:
+        nonlocal number, start
+        outbox.clear()
+        start = outbox.reserve(count * step)
+        for offset in range(start, start + count * step, step):
+            outbox.view[offset : offset + SIZE] = rtp(number)
+            number += 1
+
+    def measured() -> None:
+        assert local.protect_run(outbox.base, start, sizes)
+        outbox.commit(address, start, wire_sizes)
+
+    return Action(measured, prepare)
+
+
+def _flush(count: int, *, batched: bool) -> Action:
+    """Sent to a socket on loopback that nobody reads: what does not fit is dropped there."""
+    outbox = Outbox()
+    local, remote = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+    remote.bind(("127.0.0.1", 0))
+    local.setblocking(False)
+    local.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
+    address = Address("127.0.0.1", remote.getsockname()[1])
+    make = mmsg.BatchSender if batched else SingleSender
+    sender: Sender = make(local, UdpCounters())
+
+    def prepare() -> None:
+        outbox.clear()
+        for _ in range(RUNS):
+            outbox.commit(address, outbox.reserve(count * SIZE), [SIZE] * count)
+
+    def measured() -> None:
+        assert remote  # it must stay open
+        sender.send(outbox, outbox.runs)
+
+    return Action(measured, prepare)
