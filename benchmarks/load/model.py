@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from benchmarks.load.histogram import Histogram
 
 ProtocolName = Literal["whip", "aiosfu", "janus"]
+RampTarget = Literal["fps", "packets", "subscribers", "members"]
 State = Literal["joining", "connected", "failed", "left"]
 
 SAMPLE_INTERVAL = 1.0  # s between the samples of a process
@@ -75,6 +76,14 @@ class LoadPlan:
         join_timeout: Seconds after which a client that has not connected is given up.
         churn_rate: Leaves a second, and as many joins, in the churn scenario.
         burst: How many join at once in the burst scenario.
+        ramp_by: What a ramp raises: frames a second, packets of a frame, the subscribers of a room,
+            or both its publishers and its subscribers.
+        ramp_from: The first load; 0 for what the other settings say.
+        ramp_to: The highest load to try; 0 for no end.
+        ramp_factor: Each step's load over that of the step before.
+        step_duration: Seconds to measure at each step of a ramp.
+        max_loss: Loss, 0..1, at which a ramp's step has failed.
+        max_delay: Seconds of one-way delay, 99th percentile, likewise.
     """
 
     url: str
@@ -106,6 +115,13 @@ class LoadPlan:
     join_timeout: float = 15.0
     churn_rate: float = 1.0
     burst: int = 100
+    ramp_by: RampTarget = "fps"
+    ramp_from: float = 0.0
+    ramp_to: float = 0.0
+    ramp_factor: float = 1.25
+    step_duration: float = 5.0
+    max_loss: float = 0.001
+    max_delay: float = 0.05
     seed: int = 1
 
 
@@ -306,7 +322,7 @@ class Step:
     """One load of a ramp, measured for some seconds.
 
     Attributes:
-        load: What was raised: packets a second of each publisher, or clients.
+        load: What was raised, see `LoadPlan.ramp_by`.
         packets_received: Per second, by all subscribers together; what should have come is
             `packets_expected`.
         server_cpu_per_packet: Seconds of server CPU for each packet that was forwarded.

@@ -1,0 +1,185 @@
+"""CPU time and memory of the server under test: from /proc, or from what it says of itself."""
+
+import asyncio
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import aiohttp
+
+from benchmarks.load.model import LoadError
+
+TICK = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")  # bytes
+TIMEOUT = aiohttp.ClientTimeout(total=2)
+MAX_BODY = 4 << 20  # bytes; a metrics page is read no further
+
+# The names that Prometheus clients of all languages use.
+CPU = re.compile(r"^process_cpu_seconds_total(?:\{[^}]*\})?\s+(\S+)", re.MULTILINE)
+MEMORY = re.compile(r"^process_resident_memory_bytes(?:\{[^}]*\})?\s+(\S+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReading:
+    """What the server has used.
+
+    Attributes:
+        cpu_time: Seconds of user and system time since it started; None where unknown.
+        memory: Resident bytes.
+    """
+
+    cpu_time: float | None = None
+    memory: int | None = None
+
+
+class ServerStats(Protocol):
+    """Where readings come from."""
+
+    async def read(self) -> ServerReading | None:
+        """What it has used so far; None when the server is gone."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+class NoStats:
+    """For a server of which nothing is known."""
+
+    async def read(self) -> ServerReading:
+        """An empty reading."""
+        return ServerReading()
+
+    async def close(self) -> None:
+        """Nothing to do."""
+
+
+class ProcessStats:
+    """A process of this machine and all its descendants, from /proc."""
+
+    def __init__(self, pid: int) -> None:
+        """Watch process `pid`.
+
+        Raises:
+            LoadError: There is no such process.
+        """
+        self._pid = pid
+        self._started = _fields(pid)[19] if _alive(pid) else ""
+        if not self._started:
+            raise LoadError(f"There is no process {pid} to measure.")
+
+    async def read(self) -> ServerReading | None:
+        """Sums over the process and its descendants; a child's time is kept when it has ended."""
+        if not _alive(self._pid) or _fields(self._pid)[19] != self._started:
+            return None
+        cpu_time, memory = 0.0, 0
+        for pid in _family(self._pid):
+            try:
+                fields = _fields(pid)
+            except OSError:
+                continue  # it ended just now
+            # utime, stime, and those of children that were waited for
+            cpu_time += sum(int(field) for field in fields[11:15]) / TICK
+            memory += int(fields[21]) * PAGE
+        return ServerReading(cpu_time, memory)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _fields(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the third, the state, on; see proc(5)."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return _fields(pid)[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def _family(pid: int) -> list[int]:
+    """The process and its descendants."""
+    family = [pid]
+    for member in family:
+        for task in Path(f"/proc/{member}/task").glob("*/children"):
+            try:
+                family += [int(child) for child in task.read_text().split()]
+            except OSError:
+                continue
+    return family
+
+
+class MetricsStats:
+    """A page of the server: Prometheus text, or JSON with `process: {cpu_time, memory}`."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._http: aiohttp.ClientSession | None = None
+
+    async def read(self) -> ServerReading | None:
+        """What the page says; None when the server does not answer."""
+        if self._http is None:
+            self._http = aiohttp.ClientSession(timeout=TIMEOUT)
+        try:
+            async with self._http.get(self._url) as response:
+                body = await response.content.read(MAX_BODY)
+                if response.status != 200:
+                    return ServerReading()
+                return parse_page(body.decode("utf-8", "replace"))
+        except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, ValueError):
+            return None
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._http is not None:
+            await self._http.close()
+
+
+def parse_page(text: str) -> ServerReading:
+    """Read a metrics page; what it does not say is None."""
+    if text.lstrip().startswith("{"):
+        return _parse_json(text)
+    cpu, memory = CPU.search(text), MEMORY.search(text)
+    return ServerReading(
+        cpu_time=_number(cpu[1]) if cpu else None,
+        memory=None if memory is None else _whole(_number(memory[1])),
+    )
+
+
+def _parse_json(text: str) -> ServerReading:
+    try:
+        page: Any = json.loads(text)
+    except ValueError:
+        return ServerReading()
+    process = page.get("process")
+    if not isinstance(process, dict):
+        return ServerReading()
+    return ServerReading(
+        cpu_time=_number(process.get("cpu_time")), memory=_whole(_number(process.get("memory")))
+    )
+
+
+def _number(value: object) -> float | None:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def server_stats(pid: int | None, url: str) -> ServerStats:
+    """The best source of readings that was named.
+
+    Raises:
+        LoadError: There is no such process.
+    """
+    if pid is not None:
+        return ProcessStats(pid)
+    return MetricsStats(url) if url else NoStats()
