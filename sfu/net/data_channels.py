@@ -5,7 +5,7 @@ that touches it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, cast
 
 import structlog
@@ -19,6 +19,8 @@ SCTP_PORT = 5000  # RFC 8841 5.1 names no default; all implementations use this 
 MAX_BUFFERED = 1 << 20  # bytes waiting for one slow peer before messages are refused
 MAX_QUEUED = 1024  # SCTP packets received and not yet handled
 MAX_CHANNELS = 16  # that one peer may open; we use two
+
+Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 log = structlog.get_logger()
 
@@ -56,12 +58,13 @@ class _DtlsTransport:
 class DataChannels:
     """The channels "reliable" and "lossy" that a client opens (RFC 8831, RFC 8832)."""
 
-    def __init__(self, peer: Peer, on_message: Callable[[str, bool], None]) -> None:
+    def __init__(self, peer: Peer, on_message: Callable[[str, bool], None], spawn: Spawn) -> None:
         """Channels over `peer`, which must have negotiated an SCTP port.
 
         Args:
             peer: May still be connecting.
             on_message: Called with the text of each message and whether it came reliably.
+            spawn: Starts a task, and keeps it until it has ended.
         """
         assert peer.remote is not None
         assert peer.remote.sctp_port is not None
@@ -73,6 +76,7 @@ class DataChannels:
         self._remote_port = peer.remote.sctp_port
         self._channels: dict[str, RTCDataChannel] = {}
         self._received: asyncio.Queue[bytes] = asyncio.Queue(MAX_QUEUED)
+        self._spawn = spawn
         self._task: asyncio.Task[None] | None = None
         self._opened = 0
         self._sctp.on("datachannel", self._channel_opened)
@@ -83,7 +87,7 @@ class DataChannels:
 
     def _peer_changed(self, state: str, _: str) -> None:
         if state == "connected" and self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run())
+            self._task = self._spawn(self._run())
         elif state != "connected":
             self.close()
 
@@ -139,5 +143,4 @@ class DataChannels:
         if self._task is not None:
             self._task.cancel()
             self._task = None
-            task = asyncio.get_running_loop().create_task(self._sctp.stop())
-            task.add_done_callback(lambda done: done.exception())
+            self._spawn(self._sctp.stop())

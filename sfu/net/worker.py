@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from random import SystemRandom
+from typing import Any
 
 from sfu.config import Config
 from sfu.net.data_channels import DataChannels
@@ -53,6 +55,7 @@ class Worker:
         self._timer: asyncio.TimerHandle | None = None
         self._flush_pending = False
         self._closed = False
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Open the ports.
@@ -83,6 +86,7 @@ class Worker:
         self.udp.close()
         if self.tcp is not None:
             await self.tcp.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def now(self) -> float:
         """Monotonic seconds: the `now` of everything below."""
@@ -148,4 +152,10 @@ class Worker:
         def received(text: str, reliable: bool) -> None:
             participant.notify(ChannelMessage(text, reliable))
 
-        participant.channels = DataChannels(peer, received)
+        participant.channels = DataChannels(peer, received, self._spawn)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

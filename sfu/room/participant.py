@@ -39,6 +39,9 @@ class MessageChannels(Protocol):
     def send(self, text: str, *, reliable: bool) -> bool:
         """Send text; False when that channel is not open or cannot take more."""
 
+    def close(self) -> None:
+        """End them; nothing happens when they have ended."""
+
 
 class Participant:
     """Someone in a room, for as long as one full join lasts.
@@ -296,8 +299,7 @@ class Participant:
         previous = self.publisher if target == "publisher" else self.subscriber
         if target == "publisher":
             self.publisher = peer
-            # An earlier peer's channels ended with it; a worker sets those of the new one.
-            self.channels = None
+            self._close_channels()
         else:
             self.subscriber = peer
             self.subscriptions.begin(peer.subscriber)
@@ -310,6 +312,11 @@ class Participant:
 
         peer.listeners.append(changed)
 
+    def _close_channels(self) -> None:
+        if self.channels is not None:
+            self.channels.close()
+            self.channels = None
+
     def leave(self, *, reason: str = "left", now: float) -> None:
         """Go."""
         self.room.remove(self.identity, reason=reason, now=now)
@@ -321,6 +328,7 @@ class Participant:
             if timer:
                 timer.cancel()
         self.subscriptions.clear()
+        self._close_channels()
         for peer in {self.publisher, self.subscriber}:
             if peer is not None:
                 peer.listeners.clear()

@@ -726,6 +726,9 @@ class Channels:
             self.sent.append((json.loads(text), reliable))
         return self.open
 
+    def close(self) -> None:
+        self.open = False
+
 
 def test_data_takes_the_data_channel_while_that_is_open() -> None:
     server = SessionServer()
