@@ -56,12 +56,12 @@
  */
 
 /**
- * What becomes of this client's own tracks; `localtrackended`: the device is gone, or the person
- * stopped sharing the screen by the browser's own button.
+ * What becomes of this client's own tracks. `byServer`: somebody else muted it. `localtrackended`:
+ * the device is gone, or the person stopped sharing the screen by the browser's own button.
  * @typedef {object} LocalTrackEvents
  * @property {{track: LocalTrack}} localtrackpublished
  * @property {{track: LocalTrack}} localtrackunpublished
- * @property {{track: LocalTrack}} localtrackupdated
+ * @property {{track: LocalTrack, byServer: boolean}} localtrackupdated
  * @property {{track: LocalTrack}} localtrackended
  */
 

@@ -77,7 +77,7 @@ export class LocalTracks {
    */
   async mute(track, muted) {
     if (track.muted === muted) return;
-    this.#setMuted(track, muted);
+    this.#setMuted(track, muted, false);
     await this.#tellMuted(track);
   }
 
@@ -92,7 +92,7 @@ export class LocalTracks {
       this.#watch(track);
     }
     await track.transceiver?.sender.replaceTrack(mediaStreamTrack);
-    this.#tell("localtrackupdated", { track });
+    this.#tell("localtrackupdated", { track, byServer: false });
   }
 
   /**
@@ -103,7 +103,7 @@ export class LocalTracks {
     const track = this.#find(info.sid);
     if (!track || track.acknowledgedMuted === info.muted) return;
     track.acknowledgedMuted = info.muted;
-    if (track.muted !== info.muted) this.#setMuted(track, info.muted);
+    if (track.muted !== info.muted) this.#setMuted(track, info.muted, true);
   }
 
   /**
@@ -125,11 +125,12 @@ export class LocalTracks {
   /**
    * @param {LocalTrack} track
    * @param {boolean} muted
+   * @param {boolean} byServer
    */
-  #setMuted(track, muted) {
+  #setMuted(track, muted, byServer) {
     track.muted = muted;
     if (track.mediaStreamTrack) track.mediaStreamTrack.enabled = !muted;
-    this.#tell("localtrackupdated", { track });
+    this.#tell("localtrackupdated", { track, byServer });
   }
 
   /** @param {LocalTrack} track */

@@ -65,7 +65,7 @@ export class Room extends Emitter {
     this.local.tracks,
     () => this.#publisher,
     this.#request,
-    (name, detail) => this.emit(name, detail),
+    (name, detail) => this.emit(name, /** @type {any} */ (detail)),
   );
   #roster = new Roster((name, detail) => {
     if (name === "trackunpublished" && "track" in detail) this.#subscriptions.detach(detail.track);

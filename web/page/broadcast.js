@@ -29,7 +29,6 @@ export class Broadcast {
     this.#tail = this.#tail.then(() => this.#sync()).catch(this.#options.failed);
   });
   #tail = Promise.resolve();
-  #syncing = false;
   #room;
   #devices;
   #options;
@@ -44,7 +43,9 @@ export class Broadcast {
     this.#devices = devices;
     this.#options = options;
     devices.on("change", this.sync);
-    room.on("localtrackupdated", ({ track }) => this.#updated(track));
+    room.on("localtrackupdated", ({ track, byServer }) => {
+      if (byServer) this.#silenced(track);
+    });
     room.on("localtrackended", ({ track }) => {
       if (track.source.startsWith("screen_share")) void this.stopScreen();
     });
@@ -75,14 +76,9 @@ export class Broadcast {
 
   async #sync() {
     if (this.#room.state === "disconnected") return;
-    this.#syncing = true;
-    try {
-      await this.#syncDevice("microphone", {});
-      const { preferredCodec } = this.#options;
-      await this.#syncDevice("camera", { preferredCodec, maxBitrate: CAMERA_BITRATE });
-    } finally {
-      this.#syncing = false;
-    }
+    await this.#syncDevice("microphone", {});
+    const { preferredCodec } = this.#options;
+    await this.#syncDevice("camera", { preferredCodec, maxBitrate: CAMERA_BITRATE });
   }
 
   /**
@@ -105,12 +101,9 @@ export class Broadcast {
   }
 
   /** @param {LocalTrack} track */
-  #updated(track) {
-    const device = track.source;
-    if (this.#syncing || (device !== "camera" && device !== "microphone")) return;
-    if (track.muted && this.#devices.active(device)) {
-      void this.#devices.set(device, false);
-      this.#options.silenced(device);
-    }
+  #silenced({ source, muted }) {
+    if (!muted || (source !== "camera" && source !== "microphone")) return;
+    void this.#devices.set(source, false);
+    this.#options.silenced(source);
   }
 }

@@ -128,10 +128,7 @@ export class Lobby extends Emitter {
   #note() {
     const { problems } = this.#devices;
     const { camera, microphone } = problems;
-    if (camera && camera === microphone) {
-      const both = explainDevice("camera", camera);
-      return both.replace("camera", "camera and microphone");
-    }
+    if (camera && camera === microphone) return explainDevice("camera and microphone", camera);
     const notes = DEVICE_NAMES.filter((device) => problems[device]).map((device) =>
       explainDevice(device, problems[device]),
     );

@@ -129,21 +129,22 @@ export function explainError(error) {
 
 /**
  * Words for a camera or microphone that could not be had, in one sentence or two.
- * @param {"camera" | "microphone" | "screen"} what
+ * @param {"camera" | "microphone" | "camera and microphone"} what
  * @param {string} code
  * @returns {string}
  */
 export function explainDevice(what, code) {
+  const either = what.replace(" and ", " or ");
   switch (code) {
     case "permission_denied":
       return `This page may not use your ${what}. ${explain(code).text}`;
     case "device_not_found":
-      return `No ${what} was found. ${explain(code).text}`;
+      return `No ${either} was found. ${explain(code).text}`;
     case "device_busy":
       return `Your ${what} cannot be opened. ${explain(code).text}`;
     case "ended":
       return `Your ${what} was disconnected.`;
     default:
-      return `No ${what}: ${explain(code).text}`;
+      return `No ${either}: ${explain(code).text}`;
   }
 }

@@ -1,0 +1,237 @@
+"""The page as people use it: real Chromium, the real server."""
+
+import re
+
+from playwright.async_api import Page, expect
+
+from tests.support.chromium import Chromium, Tab
+from tests.support.polling import until
+from tests.support.server import RunningServer, server_process
+
+ROOM = "/r/kitchen"
+
+
+async def enter(chromium: Chromium, url: str, name: str) -> Tab:
+    """A tab that went through the lobby."""
+    tab = await chromium.open(url)
+    await tab.page.fill("#name", name)
+    await tab.page.click("#join")
+    await expect(tab.page.locator("#call")).to_be_visible()
+    return tab
+
+
+def tile(page: Page, name: str) -> object:
+    return page.get_by_role("article", name=name, exact=True)
+
+
+async def test_two_people_meet(chromium: Chromium, server: RunningServer) -> None:
+    ann = await enter(chromium, server.url + ROOM, "Ann")
+    await expect(ann.page.get_by_text("Nobody else is here yet")).to_be_visible()
+    ben = await enter(chromium, server.url + ROOM, "Ben <b>")
+
+    for tab, other in ((ann, "Ben <b>"), (ben, "Ann")):
+        await expect(tile(tab.page, other)).to_be_visible()
+        await expect(tab.page.locator("#room-title")).to_have_text("kitchen")
+        await expect(tab.page.locator("#people-badge")).to_have_text("2")
+        await tab.decodes(1)
+        await tab.hears(1)
+        assert tab.errors == []
+    await expect(ann.page.locator("#alone")).to_be_hidden()
+
+    await ben.page.click("#leave")
+    await expect(ben.page.get_by_role("heading", name="You left the room")).to_be_visible()
+    await expect(tile(ann.page, "Ben <b>")).to_have_count(0)
+    await expect(ann.page.locator("#toasts")).to_contain_text("Ben <b> left")
+
+    await ben.page.click("#again")
+    await ben.page.click("#join")
+    await ben.decodes(1)
+    await ann.decodes(1)
+
+
+async def test_mutes_are_shown_to_others(chromium: Chromium, server: RunningServer) -> None:
+    ann = await enter(chromium, server.url + ROOM, "Ann")
+    ben = await enter(chromium, server.url + ROOM, "Ben")
+    await ben.decodes(1)
+    seen = tile(ben.page, "Ann")
+    muted = seen.get_by_role("img", name="microphone off")
+    await expect(muted).to_be_hidden()
+
+    await ann.page.keyboard.press("Alt+m")
+    await ann.page.keyboard.press("Alt+v")
+    await expect(muted).to_be_visible()
+    await expect(seen.locator("video")).to_be_hidden()
+    await expect(seen.locator(".avatar")).to_have_text("A")
+    light = "[...aiosfu.room.local.tracks].map((t) => t.mediaStreamTrack?.readyState ?? 'closed')"
+    assert sorted(await ann.evaluate(light)) == ["closed", "live"], "the camera's light is out"
+
+    await ben.page.click("#people")
+    await expect(ben.page.get_by_role("img", name="camera off")).to_have_count(1)
+    await ann.page.get_by_role("button", name="Turn camera on").click()
+    await ann.page.get_by_role("button", name="Turn microphone on").click()
+    await expect(muted).to_be_hidden()
+    await expect(seen.locator("video")).to_be_visible()
+    await ben.decodes(1)
+    await ben.hears(1)
+    assert ann.errors == ben.errors == []
+
+
+async def test_administrators_mute_is_shown(chromium: Chromium, server: RunningServer) -> None:
+    ann = await enter(chromium, server.url + ROOM, "Ann")
+    await ann.until("aiosfu.room.local.track('microphone')?.sid", "the microphone is published")
+    identity = await ann.evaluate("aiosfu.room.local.identity")
+    sid = await ann.evaluate("aiosfu.room.local.track('microphone').sid")
+    path = f"/api/v1/rooms/kitchen/participants/{identity}/tracks/{sid}"
+    response = await ann.page.request.patch(server.url + path, data={"muted": True})
+    assert response.ok
+
+    await expect(ann.page.get_by_role("button", name="Turn microphone on")).to_be_visible()
+    await expect(ann.page.locator("#toasts")).to_contain_text("switched off by somebody")
+    assert await ann.evaluate("aiosfu.room.local.track('microphone').mediaStreamTrack.enabled") is (
+        False
+    )
+
+
+async def test_shared_screen_is_large(chromium: Chromium, server: RunningServer) -> None:
+    ann = await enter(chromium, server.url + ROOM, "Ann")
+    ben = await enter(chromium, server.url + ROOM, "Ben")
+    await ann.page.get_by_role("button", name="Share your screen").click()
+    screen = tile(ben.page, "Ann's screen")
+    await expect(screen).to_have_class(re.compile("focused"))
+    await ben.decodes(2)
+
+    async def width(name: str) -> float:
+        return (await tile(ben.page, name).bounding_box())["width"]
+
+    await until(lambda: _twice(width, "Ann's screen", "Ben (you)"), "it is twice as wide")
+    await ben.page.get_by_role("button", name="Make Ann's screen small").click()
+    await expect(screen).not_to_have_class(re.compile("focused"))
+
+    await ann.page.get_by_role("button", name="Stop sharing your screen").click()
+    await expect(screen).to_have_count(0)
+    await ben.decodes(1)
+    assert ann.errors == ben.errors == []
+
+
+async def _twice(width: object, large: str, small: str) -> bool:
+    return await width(large) > 2 * await width(small)
+
+
+async def test_chat(chromium: Chromium, server: RunningServer) -> None:
+    ann = await enter(chromium, server.url + ROOM, "Ann")
+    ben = await enter(chromium, server.url + ROOM, "Ben")
+    await expect(tile(ann.page, "Ben")).to_be_visible()
+
+    await ann.page.click("#chat")
+    await ann.page.keyboard.type("<img src=x> hello")
+    await ann.page.keyboard.press("Enter")
+    await expect(ben.page.get_by_role("button", name="Chat, 1 unread")).to_be_visible()
+    await ben.page.click("#chat")
+    await expect(ben.page.get_by_role("log")).to_contain_text("<img src=x> hello")
+    await expect(ben.page.get_by_role("button", name="Chat", exact=True)).to_be_visible()
+    # A second message goes by data channel, which is open by now.
+    await ann.until("connections.some((c) => c.sctp?.state === 'connected')", "channels are open")
+    await ann.page.keyboard.type("again")
+    await ann.page.keyboard.press("Enter")
+    await expect(ben.page.get_by_role("log")).to_contain_text("again")
+    await ann.page.keyboard.press("Escape")
+    await expect(ann.page.locator("#panel")).to_be_hidden()
+    assert ann.errors == ben.errors == []
+
+
+async def test_everything_works_by_keyboard_and_has_a_name(
+    chromium: Chromium, server: RunningServer
+) -> None:
+    tab = await chromium.open(server.url + ROOM)
+    await expect(tab.page.locator("#name")).to_be_focused()
+    await tab.page.keyboard.type("Ann")
+    await tab.page.keyboard.press("Enter")
+    await expect(tab.page.locator("#room-title")).to_be_focused()
+    nameless = """
+      () => [...document.querySelectorAll("button, input, select")]
+        .filter((e) => e.checkVisibility())
+        .filter((e) => !(e.getAttribute("aria-label") || e.labels?.length || e.textContent.trim()))
+        .map((e) => e.outerHTML)
+    """
+    assert await tab.evaluate(nameless) == []
+    reached = set()
+    for _ in range(12):
+        await tab.page.keyboard.press("Tab")
+        reached.add(await tab.evaluate("document.activeElement.id"))
+    assert {"microphone", "camera", "screen", "people", "chat", "settings", "leave"} <= reached
+    await tab.page.focus("#settings")
+    await tab.page.keyboard.press("Enter")
+    await expect(tab.page.get_by_role("combobox", name="Camera").last).to_be_visible()
+    assert await tab.evaluate(nameless) == []
+
+
+async def test_phone_shows_everything(chromium: Chromium, server: RunningServer) -> None:
+    tab = await chromium.open(server.url + ROOM)
+    await tab.page.set_viewport_size({"width": 360, "height": 640})
+    await expect(tab.page.locator("#join")).to_be_in_viewport(ratio=1)
+    await tab.page.fill("#name", "Ann")
+    await tab.page.click("#join")
+    for button in ("microphone", "camera", "people", "chat", "settings", "leave"):
+        await expect(tab.page.locator(f"#{button}")).to_be_in_viewport(ratio=1)
+    assert await tab.evaluate("document.documentElement.scrollWidth") == 360
+
+
+async def test_name_room_and_mutes_are_remembered(
+    chromium: Chromium, server: RunningServer
+) -> None:
+    tab = await enter(chromium, server.url + ROOM, "Ann")
+    await tab.page.click("#camera")
+    await expect(tab.page.get_by_role("button", name="Turn camera on")).to_be_visible()
+    assert tab.page.url == server.url + ROOM
+    await tab.page.goto(server.url + "/")
+    await expect(tab.page.locator("#name")).to_have_value("Ann")
+    await expect(tab.page.locator("#room")).to_have_value("kitchen")
+    await expect(tab.page.get_by_text("Your camera is off")).to_be_visible()
+
+
+async def test_room_survives_the_death_of_its_server(chromium: Chromium) -> None:
+    async with server_process() as server:
+        url = server.url
+        ann = await enter(chromium, url + ROOM, "Ann")
+        ben = await enter(chromium, url + ROOM, "Ben")
+        await ann.decodes(1)
+        await ben.decodes(1)
+        server.process.kill()
+        await server.process.wait()
+        for tab in (ann, ben):
+            await expect(
+                tab.page.get_by_text("The connection was lost. Reconnecting")
+            ).to_be_visible()
+        # What is changed meanwhile holds afterwards.
+        await ben.page.click("#microphone")
+    async with server_process("--http-port", url.rsplit(":", 1)[1]):
+        for tab in (ann, ben):
+            await expect(tab.page.locator("#connection-banner")).to_be_hidden(timeout=20_000)
+            await tab.decodes(1)
+        await expect(
+            tile(ann.page, "Ben").get_by_role("img", name="microphone off")
+        ).to_be_visible()
+        await expect(ann.page.get_by_role("article")).to_have_count(2)
+        await ben.hears(1)
+
+
+async def test_example_is_a_working_client(chromium: Chromium, server: RunningServer) -> None:
+    tabs = []
+    for name in ("Ann", "Ben"):
+        tab = await chromium.open(server.url + "/assets/example.html")
+        await tab.page.fill("[name=name]", name)
+        await tab.page.click("#join button")
+        tabs.append(tab)
+    ann, ben = tabs
+    for tab in tabs:
+        await tab.decodes(1)
+        await tab.hears(1)
+    await ann.page.fill("[name=text]", "hello")
+    await ann.page.keyboard.press("Enter")
+    await expect(ben.page.locator("#chat")).to_have_text("Ann: hello")
+    await ann.page.click("#mute")
+    await expect(ann.page.locator("#mute")).to_have_attribute("aria-pressed", "true")
+    await ann.page.click("#leave")
+    await expect(ann.page.locator("#status")).to_contain_text("You left the room")
+    await expect(ben.page.locator("figure")).to_have_count(0)
+    assert ann.errors == ben.errors == []

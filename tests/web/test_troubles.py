@@ -1,0 +1,181 @@
+"""What the page says when something is in the way: in plain words, and what to do about it."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.support.chromium import Chromium, Tab, running_chromium
+from tests.support.clients import access_token
+from tests.support.server import API_KEY, API_SECRET, RunningServer, running_server
+
+ROOM = "/r/kitchen"
+KEYS = {"api_key": API_KEY, "api_secret": API_SECRET}
+
+REFUSE_DEVICES = """
+navigator.mediaDevices.getUserMedia = async () => {
+  throw new DOMException("as the browser says it", "%s");
+};
+"""
+
+# Browsers refuse by what the person did before; the tests' person has always clicked.
+REFUSE_SOUND = """
+const play = HTMLMediaElement.prototype.play;
+window.clicked = false;
+addEventListener("click", ({ target }) => { clicked ||= target.id === "unblock"; }, true);
+HTMLAudioElement.prototype.play = async function () {
+  if (!clicked) throw new DOMException("play() must follow a click", "NotAllowedError");
+  return play.call(this);
+};
+"""
+
+
+def invitation(identity: str, *, room: str = "kitchen", **grants: bool) -> str:
+    return access_token(identity, roomJoin=True, room=room, **grants)
+
+
+async def open_changed(chromium: Chromium, url: str, script: str) -> Tab:
+    """A tab in a browser that a script has changed before the page began."""
+    tab = await chromium.open(url)
+    await tab.context.add_init_script(script)
+    await tab.page.reload()
+    return tab
+
+
+async def join(tab: Tab, name: str = "Ann") -> None:
+    await tab.page.fill("#name", name)
+    await tab.page.click("#join")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("NotAllowedError", "This page may not use your camera and microphone. Allow it in"),
+        ("NotFoundError", "No camera or microphone was found. Plug one in, or join without."),
+        ("NotReadableError", "Another program may be using it"),
+    ],
+)
+async def test_no_devices(
+    chromium: Chromium, server: RunningServer, error: str, words: str
+) -> None:
+    tab = await open_changed(chromium, server.url + ROOM, REFUSE_DEVICES % error)
+    await expect(tab.page.locator("#preview-note")).to_contain_text(words)
+    await join(tab)
+    await expect(tab.page.get_by_role("article", name="Ann (you)")).to_be_visible()
+    await tab.page.get_by_role("button", name="Turn camera on").click()
+    await expect(tab.page.locator("#toasts")).to_contain_text("camera")
+    assert tab.errors == []
+
+
+async def test_page_without_https_can_watch() -> None:
+    async with (
+        running_chromium("--host-resolver-rules=MAP sfu.example 127.0.0.1") as chromium,
+        running_server(**KEYS) as server,
+    ):
+        url = server.url.replace("127.0.0.1", "sfu.example")
+        ann = await chromium.open(f"{server.url}{ROOM}?token={invitation('ann')}")
+        await join(ann)
+        tab = await chromium.open(f"{url}{ROOM}?token={invitation('ben')}")
+        await expect(tab.page.locator("#preview-note")).to_contain_text("only to pages over https")
+        await join(tab, "Ben")
+        await tab.decodes(1)
+        await tab.hears(1)
+        await tab.page.locator("header .copy-link").click()
+        await expect(tab.page.locator("#toasts")).to_contain_text(url + ROOM)
+
+
+async def test_browser_without_webrtc(chromium: Chromium, server: RunningServer) -> None:
+    tab = await open_changed(chromium, server.url + ROOM, "delete window.RTCPeerConnection;")
+    await expect(tab.page.get_by_role("heading")).to_have_text("This browser cannot take part")
+    assert tab.errors == []
+
+
+async def test_bad_invitation(chromium: Chromium) -> None:
+    async with running_server(**KEYS) as server:
+        tab = await chromium.open(server.url + ROOM + "?token=nonsense&codec=VP9")
+        assert tab.page.url == server.url + ROOM + "?codec=VP9", "the token left the address"
+        await join(tab)
+        await expect(tab.page.get_by_role("alert")).to_contain_text("Your invitation is not valid")
+        await expect(tab.page.locator("#join")).to_be_enabled()
+
+
+async def test_invitation_to_watch(chromium: Chromium) -> None:
+    token = invitation("ann", room="cinema", canPublish=False)
+    async with running_server(**KEYS) as server:
+        tab = await chromium.open(server.url + "/?token=" + token)
+        await expect(tab.page.locator("#room")).to_have_value("cinema")
+        assert not await tab.page.locator("#room").is_editable()
+        await join(tab)
+        await expect(tab.page.locator("#microphone")).to_be_disabled()
+        await expect(tab.page.locator("#screen")).to_be_hidden()
+        assert tab.page.url == server.url + "/r/cinema"
+        assert tab.errors == []
+
+
+async def test_full_room(chromium: Chromium) -> None:
+    async with running_server(max_participants=1) as server:
+        ann, ben = [await chromium.open(server.url + ROOM) for _ in range(2)]
+        await join(ann)
+        await expect(ann.page.locator("#call")).to_be_visible()
+        await join(ben, "Ben")
+        await expect(ben.page.get_by_role("alert")).to_have_text(
+            "The room is full. Try again when somebody has left."
+        )
+        await ann.page.click("#leave")
+        await ben.page.click("#join")
+        await expect(ben.page.locator("#call")).to_be_visible()
+
+
+async def test_joined_elsewhere(chromium: Chromium) -> None:
+    url = f"{ROOM}?token={invitation('ann')}"
+    async with running_server(**KEYS) as server:
+        first, second = [await chromium.open(server.url + url) for _ in range(2)]
+        await join(first)
+        await expect(first.page.locator("#call")).to_be_visible()
+        await join(second)
+        await expect(first.page.get_by_role("heading")).to_have_text("You joined elsewhere")
+        await expect(second.page.locator("#call")).to_be_visible()
+        await expect(second.page.locator("#people-badge")).to_have_text("1")
+
+
+async def test_removed_and_closed(chromium: Chromium, server: RunningServer) -> None:
+    ann, ben = [await chromium.open(server.url + ROOM) for _ in range(2)]
+    for tab in (ann, ben):
+        await join(tab)
+        await expect(tab.page.locator("#call")).to_be_visible()
+    identity = await ann.evaluate("aiosfu.room.local.identity")
+    api = f"{server.url}/api/v1/rooms/kitchen"
+    await ann.page.request.delete(f"{api}/participants/{identity}")
+    await expect(ann.page.get_by_role("heading")).to_have_text("You were removed from the room")
+    await ann.page.request.delete(api)
+    await expect(ben.page.get_by_role("heading")).to_have_text("The room was closed")
+
+
+async def test_server_that_is_gone(chromium: Chromium) -> None:
+    async with running_server() as server:
+        tab = await chromium.open(server.url + ROOM)
+        await expect(tab.page.locator("#join")).to_be_visible()
+    await join(tab)
+    await expect(tab.page.get_by_role("alert")).to_contain_text("The server cannot be reached")
+
+
+async def test_browser_that_holds_the_sound_back(chromium: Chromium, server: RunningServer) -> None:
+    ann = await chromium.open(server.url + ROOM)
+    await join(ann)
+    ben = await open_changed(chromium, server.url + ROOM, REFUSE_SOUND)
+    await join(ben, "Ben")
+    await ben.page.get_by_role("button", name="Click to hear").click()
+    await expect(ben.page.locator("#sound-banner")).to_be_hidden()
+    await ben.hears(1)
+    assert ben.errors == []
+
+
+async def test_camera_that_is_unplugged(chromium: Chromium, server: RunningServer) -> None:
+    tab = await chromium.open(server.url + ROOM)
+    await join(tab)
+    await tab.until("aiosfu.room.local.track('camera')?.sid", "the camera is published")
+    await tab.evaluate(
+        "aiosfu.room.local.track('camera').mediaStreamTrack.dispatchEvent(new Event('ended'))"
+    )
+    await expect(tab.page.locator("#toasts")).to_contain_text("Your camera was disconnected.")
+    await tab.page.get_by_role("button", name="Turn camera on").click()
+    await expect(tab.page.get_by_role("button", name="Turn camera off")).to_be_visible()
+    assert tab.errors == []
