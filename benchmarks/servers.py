@@ -26,7 +26,8 @@ JANUS_FILES = {
 general: {{
     plugins_folder = "/usr/lib/{triplet}/janus/plugins"
     transports_folder = "/usr/lib/{triplet}/janus/transports"
-    debug_level = 3
+    debug_level = 4
+    interface = "{host}"
     server_name = "benchmark"
     session_timeout = 0
     {threads}
@@ -42,6 +43,9 @@ plugins: {{
 }}
 transports: {{
     disable = "{unwanted_transports}"
+}}
+loggers: {{
+    disable = "libjanus_jsonlog.so"
 }}
 """,
     "janus.transport.http.jcfg": """
