@@ -1,6 +1,5 @@
 """CPU time and memory of the server under test: from /proc, or from what it says of itself."""
 
-import asyncio
 import json
 import os
 import re
@@ -39,7 +38,7 @@ class ServerStats(Protocol):
     """Where readings come from."""
 
     async def read(self) -> ServerReading | None:
-        """What it has used so far; None when the server is gone."""
+        """What it has used so far; None when the process has ended."""
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -120,8 +119,8 @@ class MetricsStats:
         self._url = url
         self._http: aiohttp.ClientSession | None = None
 
-    async def read(self) -> ServerReading | None:
-        """What the page says; None when the server does not answer."""
+    async def read(self) -> ServerReading:
+        """What the page says; nothing when it does not come, as in a moment of heavy load."""
         if self._http is None:
             self._http = aiohttp.ClientSession(timeout=TIMEOUT)
         try:
@@ -130,8 +129,8 @@ class MetricsStats:
                 if response.status != 200:
                     return ServerReading()
                 return parse_page(body.decode("utf-8", "replace"))
-        except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, ValueError):
-            return None
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            return ServerReading()
 
     async def close(self) -> None:
         """Close the connection."""
