@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Literal
 
-from sfu.forward.fanout import Run, TrackSource, write_run
+from sfu.forward.dispatcher import Dispatcher
+from sfu.forward.fanout import TrackSource
 from sfu.forward.layout import HeaderLayout
 from sfu.forward.munger import SequenceMunger, TimestampMunger
-from sfu.transport.outbox import Outbox
+from sfu.forward.run import Run, write_run
 from sfu.transport.transport import Transport
 from sfu.wire.extensions import encode_abs_send_time
 from sfu.wire.ntp import middle32, to_ntp
@@ -62,7 +63,7 @@ class Forwarder:
         ssrc: int,
         rtx_ssrc: int | None,
         transport: Transport,
-        outbox: Outbox,
+        dispatcher: Dispatcher,
         first_sequence_number: int,
         on_state: Callable[[ForwarderState, Codec | None], None],
     ) -> None:
@@ -74,7 +75,7 @@ class Forwarder:
             ssrc: Under which we send.
             rtx_ssrc: Under which we send again, None to repeat packets under `ssrc`.
             transport: The subscriber's.
-            outbox: Where packets are written.
+            dispatcher: Takes what is to be sent.
             first_sequence_number: Random, below 2^15 (RFC 3711 3.3.1 wants no early wrap).
             on_state: Called when the state changes, with the codec at fault if there is one.
         """
@@ -86,7 +87,7 @@ class Forwarder:
         self.state: ForwarderState = "waiting"
         self._nack = parameters.nack
         self._transport = transport
-        self._outbox = outbox
+        self._dispatcher = dispatcher
         self._on_state = on_state
         self._source: TrackSource | None = None
         # A first index above 2^16: what is unwrapped around it never is negative.
@@ -131,12 +132,6 @@ class Forwarder:
     def forward(self, run: Run, packets: Sequence[RtpPacket], *, now: float) -> None:
         """Send a run of packets of the attached track."""
         sequence = self._sequence
-        transport = self._transport
-        srtp = transport.srtp
-        address = transport.address
-        if srtp is None or address is None:
-            self._flowing = False
-            return
         if not (
             run.plain
             and self._flowing
@@ -145,45 +140,20 @@ class Forwarder:
         ):
             self._forward_singly(packets, now=now)
             return
-        # From here on it is the hot path: nothing below may depend on the single subscriber but
-        # the numbers that are patched in.
-        overhead = srtp.overhead
-        outbox = self._outbox
-        items = run.items
-        start = position = outbox.reserve(run.size + overhead * len(items))
-        view = outbox.view
-        sequence_shift = sequence.offset
-        timestamp_shift = self._timestamp.offset
-        ssrc = self.ssrc
-        transport_sequence = transport.transport_sequence
-        for data, size, index, timestamp, sequence_offset in items:
-            end = position + size
-            view[position:end] = data
-            _PATCH(
-                view,
-                position + 2,
-                (index + sequence_shift) & 0xFFFF,
-                (timestamp + timestamp_shift) & 0xFFFFFFFF,
-                ssrc,
-            )
-            if sequence_offset:
-                _PATCH_SEQUENCE(view, position + sequence_offset, transport_sequence & 0xFFFF)
-                transport_sequence += 1
-            position = end + overhead
-        transport.transport_sequence = transport_sequence
-        if not srtp.protect_run(outbox.base, start, run.sizes):
-            return
-        outbox.commit(address, start, [size + overhead for size in run.sizes])
-        self._packets += len(items)
+        shift = sequence.offset
+        if run.highest + shift >= sequence.next:
+            sequence.next = run.highest + shift + 1
+        timestamp = self._timestamp
+        timestamp.last_sent = run.last_timestamp
+        timestamp.last_time = now
+        self._packets += len(run.sizes)
         self._octets += run.payload_size
-        if run.highest + sequence_shift >= sequence.next:
-            sequence.next = run.highest + sequence_shift + 1
-        self._timestamp.sent(run.last_timestamp, now=now)
+        self._dispatcher.add(self._transport, (run, shift, timestamp.offset, self.ssrc))
 
     def _forward_singly(self, packets: Sequence[RtpPacket], *, now: float) -> None:
         """The slow path: starts, switches, gaps to close, packets from before a switch."""
         source = self._source
-        if source is None:
+        if source is None or self._transport.address is None or self._transport.srtp is None:
             return
         extensions = source.sent_extensions()
         for packet in packets:
@@ -218,7 +188,8 @@ class Forwarder:
             if self._send(data, run.items[0][4]):
                 self._packets += 1
                 self._octets += run.payload_size
-                self._timestamp.sent(packet.timestamp, now=now)
+                self._timestamp.last_sent = packet.timestamp
+                self._timestamp.last_time = now
 
     def _send(self, data: bytearray, sequence_offset: int) -> bool:
         """Number, protect and send one packet."""
@@ -230,11 +201,12 @@ class Forwarder:
             _PATCH_SEQUENCE(data, sequence_offset, transport.transport_sequence & 0xFFFF)
             transport.transport_sequence += 1
         size = len(data)
-        start = self._outbox.reserve(size + srtp.overhead)
-        self._outbox.view[start : start + size] = data
-        if not srtp.protect_run(self._outbox.base, start, (size,)):
+        outbox = self._dispatcher.outbox
+        start = outbox.reserve(size + srtp.overhead)
+        outbox.view[start : start + size] = data
+        if not srtp.protect_run(outbox.base, start, (size,)):
             return False
-        self._outbox.commit(address, start, (size + srtp.overhead,))
+        outbox.commit(address, start, (size + srtp.overhead,))
         return True
 
     def _set_state(self, state: ForwarderState, codec: Codec | None) -> None:

@@ -84,30 +84,31 @@ class TimestampMunger:
     """Keeps RTP timestamps continuous when the source changes.
 
     The offset changes only with the SSRC: a source that pauses goes on counting, and so must we.
+
+    Attributes:
+        offset: What to add to the source's timestamps.
+        last_sent: The source's timestamp of what was sent last; kept by the forwarder.
+        last_time: When that was, monotonic seconds.
     """
 
     def __init__(self) -> None:
         self.offset = 0
+        self.last_sent = 0
+        self.last_time = 0.0
         self._ssrc: int | None = None
-        self._last = 0
-        self._last_time = 0.0
 
     def start(self, ssrc: int, timestamp: int, clock_rate: int, *, now: float) -> None:
         """`timestamp` of `ssrc` is the next to be sent, at `now`."""
         if self._ssrc == ssrc:
             return
         if self._ssrc is not None:
-            elapsed = max(1, round((now - self._last_time) * clock_rate))
-            self.offset = (self._last + elapsed - timestamp) & 0xFFFFFFFF
+            elapsed = max(1, round((now - self.last_time) * clock_rate))
+            self.offset = (self.last_sent + self.offset + elapsed - timestamp) & 0xFFFFFFFF
         self._ssrc = ssrc
-        self.sent(timestamp, now=now)
+        self.last_sent = timestamp
+        self.last_time = now
 
     def restart(self) -> None:
         """The source begins anew, perhaps with other timestamps under its old SSRC."""
         if self._ssrc is not None:
             self._ssrc = -1
-
-    def sent(self, timestamp: int, *, now: float) -> None:
-        """Remember the source timestamp of what was sent last."""
-        self._last = (timestamp + self.offset) & 0xFFFFFFFF
-        self._last_time = now

@@ -5,6 +5,7 @@ from random import Random
 
 from sfu.config import Config
 from sfu.errors import LimitError, ParseError
+from sfu.forward.dispatcher import Dispatcher
 from sfu.forward.layout import LayoutTable
 from sfu.room.identifiers import Identifiers
 from sfu.room.peer import Peer
@@ -64,6 +65,7 @@ class Endpoint:
         self.wall_offset = wall_offset
         self.dropped: Counter[str] = Counter()
         self.packets_received = 0
+        self._dispatcher = Dispatcher(self.outbox)
         self._layouts = LayoutTable()
         self._by_address: dict[Address, Peer] = {}
         self._by_username: dict[str, Peer] = {}
@@ -111,7 +113,7 @@ class Endpoint:
             Subscriber(
                 transport=transport,
                 timers=self.timers,
-                outbox=self.outbox,
+                dispatcher=self._dispatcher,
                 layouts=self._layouts,
                 identifiers=self.identifiers,
             ),
@@ -195,8 +197,8 @@ class Endpoint:
     def receive_batch(self, batch: ReceiveBatch, *, now: float) -> None:
         """Take what the shell received; the batch's memory is decrypted in place.
 
-        Packets are forwarded when the whole batch is read, stream by stream, so that each
-        subscriber's packets leave as one run.
+        Packets are forwarded when the whole batch is read, subscriber by subscriber, so that what
+        each of them gets can leave in few messages.
         """
         view, lengths, addresses = batch.view, batch.lengths, batch.addresses
         pointers, by_address = batch.pointers, self._by_address
@@ -246,6 +248,7 @@ class Endpoint:
         for feed, packets in arrived.items():
             feed.track.receive(feed.stream, packets, now=now)
             feed.publisher.after_batch(feed, now=now)
+        self._dispatcher.flush()
 
     def _receive_control(self, data: bytes, address: Address, *, now: float) -> None:
         """STUN and DTLS (RFC 7983)."""

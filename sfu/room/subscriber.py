@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sfu.forward.dispatcher import Dispatcher
 from sfu.forward.forwarder import Forwarder, ForwarderState
 from sfu.forward.layout import LayoutTable
 from sfu.room.identifiers import Identifiers
 from sfu.timers import Timer, Timers
-from sfu.transport.outbox import Outbox
 from sfu.transport.transport import Transport
 from sfu.wire.parameters import Codec, SendParameters
 from sfu.wire.rtcp import (
@@ -49,13 +49,13 @@ class Subscriber:
         *,
         transport: Transport,
         timers: Timers,
-        outbox: Outbox,
+        dispatcher: Dispatcher,
         layouts: LayoutTable,
         identifiers: Identifiers,
     ) -> None:
         self._transport = transport
         self._timers = timers
-        self._outbox = outbox
+        self._dispatcher = dispatcher
         self._layouts = layouts
         self._identifiers = identifiers
         self._forwarders: dict[int, Forwarder] = {}
@@ -78,7 +78,7 @@ class Subscriber:
             ssrc=identity.ssrc,
             rtx_ssrc=identity.rtx_ssrc if parameters.rtx else None,
             transport=self._transport,
-            outbox=self._outbox,
+            dispatcher=self._dispatcher,
             first_sequence_number=self._identifiers.sequence_number(),
             on_state=on_state,
         )

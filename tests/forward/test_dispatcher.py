@@ -1,0 +1,109 @@
+"""A batch leaves subscriber by subscriber, and packets of one size in one run."""
+
+from sfu.forward.dispatcher import Dispatcher
+from sfu.forward.run import Run
+from sfu.transport.buffers import ReceiveBatch
+from sfu.transport.outbox import Outbox
+from sfu.wire.parameters import OPUS
+from sfu.wire.rtp import build_rtp
+from tests.support.virtual_room import Member, VirtualServer
+
+
+def audio_room(publishers: int) -> tuple[VirtualServer, list[Member], Member]:
+    server = VirtualServer()
+    speakers = [server.join(f"speaker{number}") for number in range(publishers)]
+    for number, speaker in enumerate(speakers):
+        speaker.publish(("a", "audio", {111: OPUS}), seed=100 + number)
+    viewer = server.join("viewer")
+    viewer.receive()
+    return server, speakers, viewer
+
+
+def arrive(server: VirtualServer, speakers: list[Member], sizes: list[int], number: int) -> None:
+    """One packet of each speaker, all in one receive batch."""
+    datagrams = []
+    for speaker, member in enumerate(speakers):
+        client = member.publisher
+        assert client
+        captured: list[bytes] = []
+        client.up.drop = lambda data, captured=captured: not captured.append(data)
+        client.send_rtp(
+            build_rtp(
+                payload_type=111,
+                sequence_number=number,
+                timestamp=1,
+                ssrc=50 + speaker,
+                payload=bytes([speaker]) * sizes[speaker],
+                extensions={4: b"a"},
+            )
+        )
+        datagrams.append((captured[0], client.address))
+    batch = ReceiveBatch()
+    batch.load(datagrams)
+    server.endpoint.receive_batch(batch, now=server.time.now)
+
+
+def test_the_first_packets_of_tracks_and_what_follows_reach_the_subscriber() -> None:
+    server, speakers, viewer = audio_room(3)
+    arrive(server, speakers, [80, 80, 80], 7)
+    server.time.run(0.1)
+    assert viewer.subscriber
+    assert sorted(packet.payload[0] for packet in viewer.subscriber.received) == [0, 1, 2]
+
+
+def test_packets_of_many_tracks_and_one_size_leave_as_one_run() -> None:
+    server, speakers, viewer = audio_room(4)
+    for number in (7, 8):
+        arrive(server, speakers, [80, 80, 80, 60], number)
+        runs = [
+            run
+            for run in server.endpoint.outbox.runs
+            if viewer.subscriber and run[0] == viewer.subscriber.address
+        ]
+        server.time.step()
+    # The second time everything flows: the smaller packet and three equal ones.
+    assert [run[4] for run in runs] == [1, 3]
+    server.time.run(0.1)
+    assert viewer.subscriber
+    received = [packet for packet in viewer.subscriber.received if packet.arrival]
+    assert len(received) == 8
+    numbers = [int.from_bytes(packet.extensions[3]) for packet in received]
+    assert sorted(numbers) == list(range(8)), "transport-wide numbers are not repeated"
+
+
+def test_a_subscriber_that_has_ended_is_passed_over() -> None:
+    server, speakers, viewer = audio_room(1)
+    arrive(server, speakers, [80], 7)
+    server.time.run(0.1)
+    peer = viewer.participant.subscriber
+    assert peer
+    dispatcher = Dispatcher(Outbox())
+    run = Run([(b"x" * 20, 20, 0, 0, 0)], [20], 20, 8, 1, 0, 0, 0, True, None)
+    dispatcher.add(peer.transport, (run, 0, 0, 1))
+    peer.transport.close(now=server.time.now)
+    dispatcher.flush()
+    assert dispatcher.outbox.runs == []
+
+
+def test_a_run_that_is_refused_costs_only_itself() -> None:
+    server, speakers, viewer = audio_room(1)
+    arrive(server, speakers, [80], 7)
+    server.time.run(0.1)
+    peer = viewer.participant.subscriber
+    assert peer
+    dispatcher = Dispatcher(Outbox())
+
+    def rtp(index: int) -> Run:
+        data = build_rtp(
+            payload_type=111, sequence_number=0, timestamp=0, ssrc=0, payload=b"12345678"
+        )
+        return Run([(data, 20, index, 0, 0)], [20], 20, 8, 1, index, index, 0, True, None)
+
+    for index in range(0, 20000, 5000):
+        dispatcher.add(peer.transport, (rtp(index), 0, 0, 77))
+        dispatcher.flush()
+    dispatcher.outbox.clear()
+    dispatcher.add(peer.transport, (rtp(100), 0, 0, 77))  # far behind libsrtp's window
+    dispatcher.add(peer.transport, (rtp(15001), 0, 0, 77))
+    dispatcher.flush()
+    assert [count for *_, count in dispatcher.outbox.runs] == [1]
