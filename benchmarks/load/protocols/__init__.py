@@ -1,0 +1,7 @@
+"""How the tester talks to servers."""
+
+from benchmarks.load.model import ProtocolName
+from benchmarks.load.protocols.base import Protocol
+from benchmarks.load.protocols.whip import WhipClient
+
+PROTOCOLS: dict[ProtocolName, type[Protocol]] = {"whip": WhipClient}

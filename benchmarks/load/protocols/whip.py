@@ -1,0 +1,70 @@
+"""WHIP to publish (RFC 9725), WHEP to subscribe: any server that speaks them."""
+
+from urllib.parse import urljoin
+
+from benchmarks.load import description
+from benchmarks.load.connection import Connection
+from benchmarks.load.description import Line
+from benchmarks.load.protocols.base import JoinError, Protocol
+
+_REFUSALS = {401: "refused the token", 403: "refused the token", 404: "knows nothing at"}
+
+
+def endpoint(url: str, kind: str, room: str) -> str:
+    """The address to post offers to; `kind` is "whip" or "whep"."""
+    if "{room}" in url or "{kind}" in url:
+        return url.replace("{room}", room).replace("{kind}", kind)
+    return f"{url.rstrip('/')}/{kind}/{room}"
+
+
+class WhipClient(Protocol):
+    """Publishes with one session, subscribes with another."""
+
+    _resources: list[str]
+
+    async def join(self) -> None:
+        """See `Protocol.join`."""
+        self._resources = []
+        if self.spec.publishes:
+            lines = self.sending_lines()
+            connection = self.connection()
+            text = await self._post("whip", connection, lines)
+            answer = description.read(text)
+            self.publish(connection, lines, description.agreed(answer))
+            end = description.remote_end(answer, text)
+            await connection.connect(end, deadline=self.deadline)
+            assert self.publisher is not None
+            self.publisher.start()
+        if self.spec.subscribes:
+            connection = self.connection()
+            subscriber = self.subscriber(connection)
+            text = await self._post("whep", connection, self.receiving_lines())
+            answer = description.read(text)
+            subscriber.agree(description.agreed(answer))
+            end = description.remote_end(answer, text)
+            await connection.connect(end, deadline=self.deadline)
+            subscriber.start()
+
+    async def leave(self) -> None:
+        """See `Protocol.leave`."""
+        while self._resources:
+            async with self.context.http.delete(self._resources.pop(), headers=self._headers()):
+                pass
+
+    def _headers(self) -> dict[str, str]:
+        token = self.token()
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+    async def _post(self, kind: str, connection: Connection, lines: list[Line]) -> str:
+        url = endpoint(self.context.plan.url, kind, self.spec.room)
+        headers = {"Content-Type": "application/sdp", **self._headers()}
+        offer = description.offer(lines, connection.local)
+        async with self.context.http.post(url, data=offer.encode(), headers=headers) as response:
+            text = await response.text()
+            if response.status not in (200, 201):
+                what = _REFUSALS.get(response.status, "refused the offer at")
+                raise JoinError(f"The server {what} {url} ({response.status} {response.reason}).")
+            location = response.headers.get("Location")
+            if location:
+                self._resources.append(urljoin(str(response.url), location))
+            return text
