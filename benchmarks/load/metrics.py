@@ -73,7 +73,7 @@ class Threshold:
         """Hold it against a run; what was not measured has failed."""
         value = metrics.get(self.metric)
         failed = value is None or COMPARISONS[self.comparison](value, self.bound)
-        return Verdict(self.text, value, failed)
+        return Verdict(self.text, self.metric, value, failed)
 
 
 def parse_threshold(text: str) -> Threshold:

@@ -348,6 +348,7 @@ class Verdict:
     """A threshold and what became of it; `value` is None where nothing was measured."""
 
     condition: str
+    metric: str
     value: float | None
     failed: bool
 

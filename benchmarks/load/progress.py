@@ -1,10 +1,13 @@
 """How a run is shown while it goes on: a live display in a terminal, plain lines elsewhere."""
 
 import time
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from benchmarks.load.model import Point
 from benchmarks.load.units import format_quantity
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 PLAIN_INTERVAL = 5.0  # s between plain lines
 BARS = "▁▂▃▄▅▆▇█"
@@ -76,7 +79,7 @@ class LiveProgress:
         """Leave the last state on the screen."""
         self._live.stop()
 
-    def _render(self) -> object:
+    def _render(self) -> "RenderableType":
         from rich.console import Group
         from rich.panel import Panel
         from rich.progress_bar import ProgressBar
@@ -99,10 +102,10 @@ class LiveProgress:
         gone = time.monotonic() - self._began
         heading = Text(self._phase, style="bold")
         heading.append(f"  {format_quantity(gone, 'seconds')}", style="dim")
-        parts: list[object] = [heading]
+        parts: list[RenderableType] = [heading]
         if self._seconds:
             parts.append(ProgressBar(self._seconds, min(gone, self._seconds), width=60))
-        return Panel(Group(*parts, "", grid), title=self._title, expand=False)  # type: ignore[arg-type]
+        return Panel(Group(*parts, "", grid), title=self._title, expand=False)
 
 
 def facts(point: Point) -> list[tuple[str, str]]:
