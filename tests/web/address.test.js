@@ -34,13 +34,25 @@ test("a token says which room and who", () => {
   const invitation = readInvitation(url, ROOT);
   assert.equal(invitation.room, "mine");
   assert.equal(invitation.name, "Zoë");
-  assert.equal(invitation.fixed, true);
+  assert.equal(invitation.roomFixed, true);
+  assert.equal(invitation.nameFixed, true);
   assert.ok(invitation.token.startsWith("e30."));
+});
+
+test("a token may let its bearer choose a name, and else has one", () => {
+  const video = { room: "r", canUpdateOwnMetadata: true };
+  const address = (claims) => new URL(`?token=${token(claims)}`, ROOT);
+  assert.equal(readInvitation(address({ sub: "z", video }), ROOT).nameFixed, false);
+  assert.equal(readInvitation(address({ sub: "z", video: {} }), ROOT).name, "z");
+  assert.equal(readInvitation(ROOT, ROOT).nameFixed, false);
 });
 
 test("rubbish for a token is the server's to refuse", () => {
   for (const text of ["", "x", "a.b.c", "..", `a.${btoa("[1]")}.c`, `a.${btoa("null")}.c`]) {
-    assert.deepEqual(readToken(text), { room: "", name: "" });
+    const { room, name } = readToken(text);
+    assert.deepEqual([room, name], ["", ""]);
+    const url = new URL(`?token=${text}`, ROOT);
+    assert.equal(readInvitation(url, ROOT).nameFixed, false, "the form can be filled in");
   }
 });
 

@@ -3,6 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
+from sfu.transport.events import TransportFailed
 from tests.support.chromium import Chromium, Tab, running_chromium
 from tests.support.clients import access_token
 from tests.support.server import API_KEY, API_SECRET, RunningServer, running_server
@@ -41,7 +42,8 @@ async def open_changed(chromium: Chromium, url: str, script: str) -> Tab:
 
 
 async def join(tab: Tab, name: str = "Ann") -> None:
-    await tab.page.fill("#name", name)
+    if await tab.page.locator("#name").is_editable():
+        await tab.page.fill("#name", name)
     await tab.page.click("#join")
 
 
@@ -179,3 +181,44 @@ async def test_camera_that_is_unplugged(chromium: Chromium, server: RunningServe
     await tab.page.get_by_role("button", name="Turn camera on").click()
     await expect(tab.page.get_by_role("button", name="Turn camera off")).to_be_visible()
     assert tab.errors == []
+
+
+async def test_network_that_lets_no_media_through(chromium: Chromium) -> None:
+    # RFC 5737 3: nobody is at this address.
+    blocked = {"announce": ("203.0.113.1",), "ice_tcp": False, "handshake_timeout": 3.0}
+    async with running_server(**blocked) as server:
+        ann, ben = [await chromium.open(server.url + ROOM) for _ in range(2)]
+        for tab, name in ((ann, "Ann"), (ben, "Ben")):
+            await join(tab, name)
+            await expect(tab.page.locator("#call")).to_be_visible()
+        await expect(ann.page.get_by_text("No sound or video gets through.")).to_be_visible(
+            timeout=15_000
+        )
+        # The chat needs no media.
+        await ann.page.click("#chat")
+        await ann.page.keyboard.type("can you hear me?")
+        await ann.page.keyboard.press("Enter")
+        await expect(ben.page.get_by_role("button", name="Chat, 1 unread")).to_be_visible()
+        assert await ann.evaluate("aiosfu.room.state") == "connected"
+
+
+@pytest.mark.parametrize("half", ["publisher", "subscriber"])
+async def test_media_connection_that_the_server_ended(
+    chromium: Chromium, server: RunningServer, half: str
+) -> None:
+    ann, ben = [await chromium.open(server.url + ROOM) for _ in range(2)]
+    await join(ann)
+    await join(ben, "Ben")
+    await ann.decodes(1)
+    await ben.decodes(1)
+    identity = await ann.evaluate("aiosfu.room.local.identity")
+    room = server.media.rooms.get("kitchen")
+    assert room is not None
+    peer = getattr(room.participants[identity], half)
+    peer.transport.close(now=server.media.worker.now())
+    peer.handle_event(TransportFailed("timeout"))
+    await ann.decodes(1)
+    await ben.decodes(1)
+    await ben.hears(1)
+    await expect(ben.page.locator("#people-badge")).to_have_text("2")
+    assert ann.errors == ben.errors == []

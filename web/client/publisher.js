@@ -129,9 +129,9 @@ export class Publisher {
     if (this.#connection) await this.negotiate();
   }
 
-  /** The server says that the path is lost. */
-  recover() {
-    this.#watchdog?.recover();
+  /** The server has given this connection up. */
+  giveUp() {
+    this.#watchdog?.giveUp();
   }
 
   /** Ends the connection; the tracks themselves stay alive, they are the caller's. */

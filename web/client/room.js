@@ -34,6 +34,7 @@ import { Subscriptions } from "./subscriptions.js";
 /** @typedef {import("./protocol.js").Request} Request */
 /** @typedef {import("./protocol.js").RoomInfo} RoomInfo */
 /** @typedef {import("./protocol.js").ServerEvent} ServerEvent */
+/** @typedef {import("./protocol.js").Target} Target */
 
 const RECONNECT_TIMEOUT = 120_000; // ms; a server that is deployed anew is back by then
 
@@ -57,6 +58,8 @@ export class Room extends Emitter {
   #publisher = null;
   /** @type {Subscriber | null} */
   #subscriber = null;
+  /** Peer connections that never worked in this session. @type {Set<Target>} */
+  #failed = new Set();
   #request = async (/** @type {Request} */ message) => {
     if (!this.#connection) throw new ConnectionError("disconnected", "You are in no room.");
     return this.#connection.request(message);
@@ -103,6 +106,7 @@ export class Room extends Emitter {
     }
     const { token = "", reconnectTimeout = RECONNECT_TIMEOUT } = options;
     this.#options = { ...options };
+    this.local.info = null;
     this.#connection = new Connection(
       {
         url,
@@ -224,7 +228,9 @@ export class Room extends Emitter {
   // -- the connection's news
 
   #join() {
-    const { room, identity, name, metadata, attributes, autoSubscribe = true } = this.#options;
+    const { room, token, name, metadata, attributes, autoSubscribe = true } = this.#options;
+    // Joining anew as the same one replaces what is left of us; a token says who we are by itself.
+    const identity = this.#options.identity ?? (token ? undefined : this.local.info?.identity);
     const wishes = { room, identity, name, metadata, attributes };
     const given = Object.entries(wishes).filter(([, value]) => value !== undefined);
     return {
@@ -258,6 +264,7 @@ export class Room extends Emitter {
    */
   #open(snapshot) {
     this.#close();
+    this.#failed.clear();
     const shared = {
       request: this.#request,
       configuration: {
@@ -265,14 +272,15 @@ export class Room extends Emitter {
         bundlePolicy: /** @type {const} */ ("max-bundle"),
         ...this.#options.rtcConfiguration,
       },
-      giveUp: (/** @type {boolean} */ worked) => this.#mediaFailed(worked),
     };
     this.#publisher = new Publisher({
       ...shared,
+      giveUp: (worked) => this.#mediaFailed("publisher", worked),
       receive: (message) => this.#receivedData(message),
     });
     this.#subscriber = new Subscriber({
       ...shared,
+      giveUp: (worked) => this.#mediaFailed("subscriber", worked),
       changed: () => this.#attach(),
       failed: (error) => {
         this.#report(error);
@@ -305,14 +313,22 @@ export class Room extends Emitter {
     this.#localTracks.clear();
   }
 
-  /** @param {boolean} worked */
-  #mediaFailed(worked) {
-    if (worked) {
+  /**
+   * A peer connection is beyond repair. One that worked is made anew; one that never did would
+   * fail again on this network: we stay without it, until the network may be another one.
+   * @param {Target} target
+   * @param {boolean} worked
+   */
+  #mediaFailed(target, worked) {
+    if (worked || this.#failed.has(target)) {
       this.#connection?.rejoin();
-    } else {
+      return;
+    }
+    if (this.#failed.size === 0) {
       const message = "Audio and video cannot reach the server; a firewall may be in the way.";
       this.emit("error", new ConnectionError("media_failed", message));
     }
+    this.#failed.add(target);
   }
 
   // -- the server's news
@@ -343,20 +359,14 @@ export class Room extends Emitter {
       case "data":
         return this.#receivedData(message);
       case "media_state":
-        if (message.state === "closed") this.#connection?.rejoin();
-        else if (message.state === "failed") this.#peer(message.target)?.recover();
-        return undefined;
+        if (message.state === "connected") return undefined;
+        return (message.target === "publisher" ? this.#publisher : this.#subscriber)?.giveUp();
       case "room_updated":
         this.info = message.room;
         return this.emit("roomupdated", { room: message.room });
       default:
         return undefined; // a newer server may say more
     }
-  }
-
-  /** @param {import("./protocol.js").Target} target */
-  #peer(target) {
-    return target === "publisher" ? this.#publisher : this.#subscriber;
   }
 
   /** @param {DataMessage} message */

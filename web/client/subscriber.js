@@ -63,9 +63,9 @@ export class Subscriber {
     this.#watchdog?.resume();
   }
 
-  /** The server says that the path is lost. */
-  recover() {
-    this.#watchdog?.recover();
+  /** The server has given this connection up. */
+  giveUp() {
+    this.#watchdog?.giveUp();
   }
 
   /** Ends the connection and all that it received. */

@@ -48,32 +48,24 @@ export class Watchdog {
 
   /** Looks at the connection's state and acts. */
   check() {
-    clearTimeout(this.#timer);
-    if (this.#suspended) return;
     const state = this.#connection.connectionState;
+    if (state === "connected") this.#worked = true;
+    if (this.#suspended || state === "connecting") return; // what is timed goes on
+    clearTimeout(this.#timer);
     if (state === "connected") {
-      this.#worked = true;
       this.#attempts = 0;
     } else if (state === "disconnected") {
-      this.#timer = setTimeout(() => this.recover(), PATIENCE);
+      this.#timer = setTimeout(() => this.#recover(), PATIENCE);
     } else if (state === "failed") {
-      this.recover();
+      this.#recover();
     }
   }
 
-  /** The path is lost: asks for another one. */
-  recover() {
-    clearTimeout(this.#timer);
-    if (this.#suspended || this.#connection.connectionState === "closed") return;
-    if (this.#attempts === ATTEMPTS) {
-      this.#attempts = 0;
-      this.#rescue.giveUp(this.#worked);
-      if (this.#worked) return;
-    }
-    this.#attempts += 1;
-    this.#timer = setTimeout(() => this.#recheck(), RESTART_TIMEOUT);
-    // A restart that fails is one that did not help: the timer sees to it.
-    this.#rescue.restart().catch(() => {});
+  /** There is no way back for this connection; says so once. */
+  giveUp() {
+    if (this.#suspended) return;
+    this.suspend();
+    this.#rescue.giveUp(this.#worked);
   }
 
   /** Ends watching. */
@@ -81,7 +73,18 @@ export class Watchdog {
     this.suspend();
   }
 
+  /** The path is lost: asks for another one. */
+  #recover() {
+    clearTimeout(this.#timer);
+    if (this.#suspended || this.#connection.connectionState === "closed") return;
+    if (this.#attempts === ATTEMPTS) return this.giveUp();
+    this.#attempts += 1;
+    this.#timer = setTimeout(() => this.#recheck(), RESTART_TIMEOUT);
+    // A restart that fails is one that did not help: the timer sees to it.
+    this.#rescue.restart().catch(() => {});
+  }
+
   #recheck() {
-    if (this.#connection.connectionState !== "connected") this.recover();
+    if (this.#connection.connectionState !== "connected") this.#recover();
   }
 }

@@ -11,7 +11,8 @@
  * @property {string} room empty when the address names none
  * @property {string} name
  * @property {string} token
- * @property {boolean} fixed the token decides the room
+ * @property {boolean} roomFixed the token decides it
+ * @property {boolean} nameFixed
  */
 
 /**
@@ -46,7 +47,8 @@ export function readInvitation(url, base) {
   const room = /^r\/([^/]+)$/.exec(path)?.[1] ?? "";
   return {
     token,
-    fixed: Boolean(claims.room),
+    roomFixed: Boolean(claims.room),
+    nameFixed: Boolean(claims.name) && !claims.mayRename,
     room: claims.room || decode(room),
     name: claims.name,
   };
@@ -65,16 +67,18 @@ export function withoutToken(url) {
 /**
  * Reads the claims that the page can use; whether they are true is for the server to say.
  * @param {string} token a JWT
- * @returns {{room: string, name: string}}
+ * @returns {{room: string, name: string, mayRename: boolean}}
  */
 export function readToken(token) {
   try {
     const payload = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
     const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
     const claims = JSON.parse(new TextDecoder().decode(bytes));
-    return { room: String(claims.video?.room ?? ""), name: String(claims.name ?? "") };
+    const { room = "", canUpdateOwnMetadata = false } = claims.video ?? {};
+    const name = String(claims.name || claims.sub || "");
+    return { room: String(room), name, mayRename: Boolean(canUpdateOwnMetadata) };
   } catch {
-    return { room: "", name: "" };
+    return { room: "", name: "", mayRename: true };
   }
 }
 

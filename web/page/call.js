@@ -57,6 +57,8 @@ export class Call {
   };
   #sound = new Sound();
   #link = "";
+  /** Identities that are about to join anew, which is no news. @type {Set<string>} */
+  #replaced = new Set();
   #update = coalesced(() => this.#render());
   #panel;
   #room;
@@ -131,12 +133,12 @@ export class Call {
     });
     room.on("trackunsubscribed", ({ mediaStreamTrack }) => this.#sound.remove(mediaStreamTrack));
     room.on("participantjoined", ({ participant, existing }) => {
-      if (!existing) toast(`${participant.name} joined`);
+      const replaced = this.#replaced.delete(participant.identity);
+      if (!existing && !replaced) toast(`${participant.name} joined`);
     });
     room.on("participantleft", ({ participant, reason }) => {
-      if (room.state === "connected" && reason !== "duplicate_identity") {
-        toast(`${participant.name} left`);
-      }
+      if (reason === "duplicate_identity") this.#replaced.add(participant.identity);
+      else if (room.state === "connected") toast(`${participant.name} left`);
     });
     this.#sound.on("blocked", (blocked) => {
       byId("sound-banner", HTMLElement).hidden = !blocked;

@@ -67,9 +67,10 @@ export class Lobby extends Emitter {
    * @param {{name: string, room: string}} remembered
    */
   show(invitation, remembered) {
-    this.#name.value ||= invitation.name || remembered.name;
-    this.#room.value = invitation.room || this.#room.value || remembered.room || randomRoom();
-    this.#room.readOnly = invitation.fixed;
+    this.#name.value = invitation.name || this.#name.value || remembered.name;
+    this.#name.readOnly = invitation.nameFixed;
+    this.#room.value ||= invitation.room || remembered.room || randomRoom();
+    this.#room.readOnly = invitation.roomFixed;
     this.#view.hidden = false;
     this.busy(false);
     this.#render();
