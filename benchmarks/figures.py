@@ -93,7 +93,7 @@ def forwarding(bench: Bench, load: Load) -> str:
     return (
         f"{microseconds(got['server_cpu_per_packet'])} at {rate(got['packets_received'])}, "
         f"{share(got['loss'])} lost, delay p50 {milliseconds(got['p50_delay'])} "
-        f"p99 {milliseconds(got['p99_delay'])}"
+        f"p99 {milliseconds(got['p99_delay'])}, tester's core {got['tester_cpu']:.0%} busy"
     )
 
 
@@ -110,9 +110,10 @@ def knees(bench: Bench, load: Load) -> list[float]:
         outcome = bench.measure(load, strict=False)
         if outcome.knee is None:
             raise TesterError("Even the first step of the ramp failed.")
-        last = outcome.steps[-1] if outcome.steps else {}
-        print(f"  {rate(outcome.knee['packets_received'])}; {last.get('reason', '')}", flush=True)
-        found.append(float(outcome.knee["packets_received"]))
+        for step in outcome.steps:
+            cost = microseconds(step.server_cpu_per_packet or 0)
+            print(f"  {rate(step.packets_expected)}: {cost}, {step.reason or 'no loss'}")
+        found.append(outcome.knee.packets_received)
     return found
 
 

@@ -1,19 +1,20 @@
 """Runs `aiosfu load` where a server can be reached, and reads its result."""
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from benchmarks.load.model import Result, Step
+from benchmarks.load.report_json import from_json
 from benchmarks.namespaces import Namespace
 from benchmarks.servers import Server
 
-MAX_DROPS = 0  # datagrams; a tester that loses some itself has measured nothing
+MAX_BEHIND = 0.1  # s; a tester that sends later than this measures itself
+COMMAND = (sys.executable, "-c", "from benchmarks.load.cli import load; load()", "--quiet")
 
 
 class TesterError(Exception):
@@ -50,13 +51,13 @@ class Outcome:
 
     Attributes:
         metrics: As `aiosfu load` names them; None where it measured nothing.
-        knee: The last step of a ramp that passed, as in the JSON result.
+        knee: The last step of a ramp that passed.
         steps: All of its steps.
     """
 
     metrics: Mapping[str, float | None]
-    knee: Mapping[str, Any] | None = None
-    steps: tuple[Mapping[str, Any], ...] = ()
+    knee: Step | None = None
+    steps: Sequence[Step] = ()
 
     def __getitem__(self, name: str) -> float:
         """A figure that must have been measured.
@@ -77,21 +78,20 @@ def run(place: Namespace, server: Server, load: Load, *, strict: bool = True) ->
         place: Where the load comes from.
         server: What is loaded.
         load: What to do.
-        strict: Whether a tester that lost datagrams itself is an error; a ramp says so per step.
+        strict: Whether a tester that was at its own end is an error; a ramp says so of its steps.
 
     Raises:
         TesterError: It could not be run, ended early, or measured itself.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "result.json"
-        command = [str(Path(sys.executable).with_name("aiosfu")), "load", server.url]
-        command += ["--protocol", server.protocol, "--server-pid", str(server.pid)]
-        command += ["--json", str(file), *load.arguments()]
+        command = [*COMMAND, server.url, "--protocol", server.protocol]
+        command += ["--server-pid", str(server.pid), "--json", str(file), *load.arguments()]
         process = place.start(
             command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            environment=dict(server.environment),
+            environment=server.environment,
         )
         try:
             written, _ = process.communicate()
@@ -101,22 +101,23 @@ def run(place: Namespace, server: Server, load: Load, *, strict: bool = True) ->
                 process.wait()
         if not file.exists():
             raise TesterError(written.decode(errors="replace").strip()[-2000:])
-        return read(json.loads(file.read_text()), strict=strict)
+        return judge(from_json(file.read_bytes()), strict=strict)
 
 
-def read(result: Mapping[str, Any], *, strict: bool = True) -> Outcome:
-    """Take the figures out of a JSON result.
+def judge(result: Result, *, strict: bool = True) -> Outcome:
+    """Take the figures out of a result, if they are the server's.
 
     Raises:
-        TesterError: The run ended early, or the tester lost datagrams itself.
+        TesterError: The run ended early, or the tester measured itself.
     """
-    if result["interrupted"]:
-        raise TesterError(result["interrupted"])
-    metrics = result["metrics"]
-    drops = metrics.get("tester_drops") or 0
-    if strict and drops > MAX_DROPS:
+    if result.interrupted:
+        raise TesterError(result.interrupted)
+    metrics = result.metrics
+    if strict and (drops := metrics.get("tester_drops")):
         raise TesterError(f"The tester itself lost {drops:.0f} datagrams.")
-    return Outcome(metrics, result.get("knee"), tuple(result.get("steps", ())))
+    if strict and (behind := metrics.get("tester_behind") or 0) > MAX_BEHIND:
+        raise TesterError(f"The tester was up to {behind:.2f} s too late with what it sent.")
+    return Outcome(metrics, result.knee, result.steps)
 
 
 def machine() -> str:
