@@ -1,7 +1,5 @@
 """The HTTP API: what administrators and other servers do with rooms (PROTOCOL.md, "HTTP")."""
 
-import socket
-from functools import cache
 from importlib.metadata import version
 
 import msgspec
@@ -10,7 +8,6 @@ from msgspec import Struct
 
 from sfu.config import IceServer
 from sfu.errors import LocalError, ParseError, RemoteError
-from sfu.net import mmsg
 from sfu.net.worker import Worker
 from sfu.room.participant import Participant
 from sfu.room.room import Room
@@ -133,19 +130,12 @@ def _network(worker: Worker) -> Network:
     return Network(
         udp_port=worker.udp.port,
         tcp_port=None if worker.tcp is None else worker.tcp.port,
-        batched=mmsg.available(),
-        segmentation=_segmentation(),
+        batched=worker.udp.batched,
+        segmentation=worker.udp.segmentation,
         packets_received=counters.packets_received,
         packets_sent=counters.packets_sent,
         packets_dropped=counters.packets_dropped,
     )
-
-
-@cache
-def _segmentation() -> bool:
-    """Whether the kernel cuts up large UDP messages for us."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        return mmsg.available() and mmsg.supports_segmentation(probe)
 
 
 async def _schema(_request: web.Request) -> web.Response:

@@ -75,6 +75,14 @@ async def serve(config: Config, *, announce: Callable[[str], None]) -> None:
         for one in sockets:
             await web.SockSite(runner, one, ssl_context=tls, backlog=BACKLOG).start()
         announce(_greeting(config, runner, sockets, secure=tls is not None))
+        udp = runner.app[SERVER].worker.udp
+        log.info(
+            "media port open",
+            port=udp.port,
+            hosts=config.media_hosts,
+            batched=udp.batched,
+            segmentation=udp.segmentation,
+        )
         await stop.wait()
         log.info("stopping")
     finally:

@@ -129,7 +129,12 @@ class SingleSender:
     Args:
         sock: A bound, non-blocking UDP socket.
         counters: Where to count what was sent and what was not.
+
+    Attributes:
+        segmentation: False: every packet is a call.
     """
+
+    segmentation = False
 
     def __init__(self, sock: socket.socket, counters: UdpCounters) -> None:
         self._sock = sock

@@ -172,12 +172,15 @@ class BatchSender:
     Args:
         sock: A bound, non-blocking UDP socket.
         counters: Where to count what was sent and what was not.
+
+    Attributes:
+        segmentation: Whether the kernel cuts one message into datagrams.
     """
 
     def __init__(self, sock: socket.socket, counters: UdpCounters) -> None:
+        self.segmentation = supports_segmentation(sock)
         self._sock = sock
         self._counters = counters
-        self._segmentation = supports_segmentation(sock)
         self._unsegmented: set[Address] = set()
         self._names: dict[Address, FFI.CData] = {}
         self._vectors = ffi.new("struct iovec[]", MESSAGES)
@@ -199,7 +202,7 @@ class BatchSender:
 
     def send(self, outbox: Outbox, runs: Sequence[Run]) -> None:
         """Send these runs of the outbox, in this order; those to other kinds of addresses stay."""
-        if self._unsegmented or not self._segmentation:
+        if self._unsegmented or not self.segmentation:
             runs = self._split(runs)
         if len(self._names) > MAX_CACHED_ADDRESSES:
             self._names.clear()
@@ -267,7 +270,7 @@ class BatchSender:
         split: list[Run] = []
         for run in runs:
             address, offset, length, size, count = run
-            if count == 1 or (self._segmentation and address not in self._unsegmented):
+            if count == 1 or (self.segmentation and address not in self._unsegmented):
                 split.append(run)
                 continue
             for start in range(offset, offset + length, size):

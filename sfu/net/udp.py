@@ -30,6 +30,8 @@ class Receiver(Protocol):
 class Sender(Protocol):
     """Empties runs of an outbox into one socket."""
 
+    segmentation: bool
+
     def send(self, outbox: Outbox, runs: Sequence[Run]) -> None:
         """Send those of these runs that it can, dropping what the kernel does not take now."""
 
@@ -46,6 +48,7 @@ class UdpPort:
 
     Attributes:
         port: The port number that is bound.
+        batched: Whether recvmmsg and sendmmsg are used.
         counters: What went through so far.
     """
 
@@ -61,12 +64,17 @@ class UdpPort:
         self.counters = UdpCounters()
         self._hosts = tuple(hosts)
         self._on_batch = on_batch
-        self._batched = mmsg.available() if batched is None else batched
+        self.batched = mmsg.available() if batched is None else batched
         self._batch = ReceiveBatch()
         self._sockets: list[socket.socket] = []
         self._senders: list[Sender] = []
         self._routes: dict[Address, int] = {}
         self._defaults: dict[bool, int] = {}
+
+    @property
+    def segmentation(self) -> bool:
+        """Whether one call may send a run of packets; known when the port is open."""
+        return any(sender.segmentation for sender in self._senders)
 
     @property
     def oversized(self) -> int:
@@ -84,7 +92,7 @@ class UdpPort:
         loop = asyncio.get_running_loop()
         for index, sock in enumerate(self._sockets):
             receiver: Receiver
-            if self._batched:
+            if self.batched:
                 receiver = mmsg.BatchReceiver(sock, self._batch)
                 self._senders.append(mmsg.BatchSender(sock, self.counters))
             else:
