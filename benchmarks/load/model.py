@@ -132,6 +132,8 @@ class ClientSpec:
     Attributes:
         name: Unique in the run; also its identity, where the protocol has that.
         streams: How many publishers there will be at most for it to receive.
+        apart: Whether its process shall not be that of others, where there is more than one: the
+            handshakes of many who join at once must not hold up those who measure.
     """
 
     name: str
@@ -139,6 +141,7 @@ class ClientSpec:
     publishes: bool = False
     subscribes: bool = False
     streams: int = 1
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +331,7 @@ class Step:
         server_cpu_per_packet: Seconds of server CPU for each packet that was forwarded.
         passed: Whether loss and delay stayed within the bounds.
         reason: Which bound was passed, or why the tester itself was at its end.
+        by_tester: Whether it was the tester: the server may well be able to do more.
     """
 
     load: float
@@ -341,6 +345,7 @@ class Step:
     tester_drops: int
     passed: bool
     reason: str = ""
+    by_tester: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +386,14 @@ class Result:
     knee: Step | None = None
     problems: dict[str, int] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)
+
+    @property
+    def knee_is_certain(self) -> bool:
+        """Whether the server, not the tester, failed at the next higher load that was tried."""
+        knee = self.knee.load if self.knee else 0.0
+        above = [step for step in self.steps if not step.passed and step.load > knee]
+        nearest = min((step.load for step in above), default=0.0)
+        return any(step.load == nearest and not step.by_tester for step in above)
 
     @property
     def failed(self) -> bool:

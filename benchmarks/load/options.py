@@ -152,8 +152,10 @@ ENVIRONMENT = {"token": "AIOSFU_TOKEN", "api_key": "AIOSFU_API_KEY"}
 ENVIRONMENT["api_secret"] = "AIOSFU_API_SECRET"
 
 
-def _say(value: object) -> str:
+def _say(value: object, kind: object) -> str:
     """A default as it would be written."""
+    if isinstance(kind, Quantity) and isinstance(value, float):
+        return f"{value:g}s" if kind.unit == "seconds" else f"{value * 100:g}%"
     if isinstance(value, LossPattern | MutePattern) or value in ("", 0, 0.0, None):
         return ""
     if isinstance(value, bool):
@@ -165,7 +167,7 @@ def plan_options(command: click.Command) -> click.Command:
     """Add a flag for each setting of the plan; those not given stay None."""
     for flag, kind, meaning in PLAN_OPTIONS:
         name = flag.split("/")[0][2:].replace("-", "_")
-        default = _say(DEFAULTS[name])
+        default = _say(DEFAULTS[name], kind)
         if default and "[default" not in meaning:
             meaning += f"  [default: {default}]"
         command.params.append(

@@ -16,7 +16,9 @@ class Population:
         single = plan.rooms == 1
         self.rooms = [plan.room if single else f"{plan.room}-{n}" for n in range(plan.rooms)]
 
-    def _add(self, room: str, letter: str, *, publishes: bool, subscribes: bool) -> ClientSpec:
+    def _add(
+        self, room: str, letter: str, *, publishes: bool, subscribes: bool, apart: bool = False
+    ) -> ClientSpec:
         plan = self._plan
         streams = plan.publishers
         if plan.scenario == "ramp" and plan.ramp_by == "members":
@@ -27,6 +29,7 @@ class Population:
             publishes=publishes,
             subscribes=subscribes,
             streams=max(1, streams - (publishes and subscribes)),
+            apart=apart,
         )
         self._numbers += 1
         self.present[spec.name] = spec
@@ -60,7 +63,7 @@ class Population:
         """`count` new subscribers altogether, spread over the rooms."""
         rooms = self.rooms
         return [
-            self._add(rooms[n % len(rooms)], "b", publishes=False, subscribes=True)
+            self._add(rooms[n % len(rooms)], "b", publishes=False, subscribes=True, apart=True)
             for n in range(count)
         ]
 

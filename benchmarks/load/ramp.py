@@ -66,7 +66,7 @@ def judge(plan: LoadPlan, load: float, window: Window) -> Step:
     """What a window of this load says."""
     metrics = window.metrics()
     loss, delay = metrics["loss"], metrics["p99_delay"]
-    reason = ""
+    reason, by_tester = "", bool(window.tester_drops) or window.behind > MAX_BEHIND
     if window.tester_drops:
         reason = f"the tester itself lost {window.tester_drops} datagrams"
     elif window.behind > MAX_BEHIND:
@@ -89,6 +89,7 @@ def judge(plan: LoadPlan, load: float, window: Window) -> Step:
         tester_drops=window.tester_drops,
         passed=not reason,
         reason=reason,
+        by_tester=by_tester,
     )
 
 
@@ -152,8 +153,13 @@ async def search(run: Run) -> None:
     find = Search(plan.ramp_factor, whole=plan.ramp_by != "fps", limit=plan.ramp_to)
     knee: Window | None = None
     load: float | None = first_load(plan)
+    repeated = False
     while load is not None:
         step, window = await ramp.step(load)
+        if step.by_tester and not repeated:  # perhaps the machine was busy with something else
+            repeated = True
+            continue
+        repeated = False
         if step.passed:
             find.low, run.result.knee, knee = load, step, window
         else:

@@ -17,6 +17,8 @@ LINES = (
     ("tester", ("tester_cpu", "tester_drops", "tester_behind")),
 )
 
+LATE = 0.1  # s; a tester that sends later than this measures itself too
+
 
 def to_text(result: Result) -> Iterator[str]:
     """Lines of text."""
@@ -42,12 +44,15 @@ def to_text(result: Result) -> Iterator[str]:
         )
     if result.steps:
         knee = result.knee
+        least = "" if result.knee_is_certain else "at least "
         yield (
             "knee     none: the first step was too much already"
             if knee is None
-            else f"knee     {result.plan.ramp_by} {knee.load:.4g}: "
+            else f"knee     {least}{result.plan.ramp_by} {knee.load:.4g}: "
             f"{format_quantity(knee.packets_received, 'rate')} to all subscribers"
         )
+    if (result.metrics.get("tester_behind") or 0.0) > LATE:
+        yield "note     the tester was late now and then: delays and freezes are partly its own"
     for problem, count in result.problems.items():
         yield f"{count} × {problem}"
     for verdict in result.verdicts:

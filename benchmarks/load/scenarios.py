@@ -94,7 +94,9 @@ SCENARIOS: dict[str, Scenario] = {
         "joins and leaves all the time", churn, {"subscribers": 20, "duration": 30.0}
     ),
     "burst": Scenario(
-        "many join at once while others watch", burst, {"subscribers": 10, "duration": 20.0}
+        "many join at once while others watch",
+        burst,
+        {"subscribers": 10, "duration": 20.0, "processes": 2},
     ),
     "rooms": Scenario("many small rooms", steady, {"rooms": 20, "publishers": 2, "subscribers": 3}),
     "webinar": Scenario("few send to many", steady, {"publishers": 3, "subscribers": 100}),
