@@ -5,7 +5,7 @@ import base64
 import os
 import re
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import entry_points, version
 from typing import Any
 
 import click
@@ -19,6 +19,7 @@ from signaling.setting_table import SETTINGS, Setting
 from signaling.settings import FILE_VARIABLE, load, misspelt_variables
 from signaling.tokens import AccessToken, VideoGrant, mint
 
+COMMANDS = "aiosfu.commands"  # group of entry points
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}  # s
 
 
@@ -109,7 +110,26 @@ def _attributes(
     return dict(text.split("=", 1) for text in texts)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """The commands below, and those that other packages bring (entry points `aiosfu.commands`)."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands; those of other packages are not imported for that."""
+        return sorted({*super().list_commands(ctx), *entry_points(group=COMMANDS).names})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None or cmd_name not in entry_points(group=COMMANDS).names:
+            return command
+        found = entry_points(group=COMMANDS)[cmd_name].load()
+        assert isinstance(found, click.Command)
+        return found
+
+
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(version("aiosfu"), prog_name="aiosfu", message="%(prog)s %(version)s")
 def main() -> None:
     """A WebRTC server for rooms: browsers, WHIP, WHEP and Python programs."""

@@ -52,6 +52,20 @@ def assert_one_clear_line(
     assert result.stdout == ""
 
 
+def test_commands_of_other_packages_are_found() -> None:
+    listed = run("--help")
+    assert re.search(r"^  load +Put load on ", listed.stdout, re.MULTILINE), listed.stdout
+    helped = run("load", "--help")
+    assert helped.returncode == 0
+    assert "--scenario" in helped.stdout
+
+
+def test_unknown_command_is_told() -> None:
+    result = run("sing")
+    assert result.returncode == 2
+    assert "No such command 'sing'" in result.stderr
+
+
 def test_version() -> None:
     result = run("--version")
     assert re.fullmatch(r"aiosfu \d+\.\d+\.\d+\n", result.stdout)
