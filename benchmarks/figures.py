@@ -18,10 +18,11 @@ from benchmarks import tester
 from benchmarks.namespaces import NamespaceError, Network, joined_namespaces, loopback
 from benchmarks.servers import Server, ServerError, aiosfu_server
 from benchmarks.table import kilobytes, microseconds, milliseconds, rate, share, table
-from benchmarks.tester import Load, Outcome, TesterError
+from benchmarks.tester import Load, Outcome, TesterBusyError, TesterError
 
 ROOM = 50  # subscribers of the single publisher
 FEW, MANY = 50, 250  # subscribers between which memory is compared
+ATTEMPTS = 3  # at a load; a neighbour on the tester's core may take its time
 BURST = 100  # joins at once
 SUBSCRIBERS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 PUBLISHERS = (1, 2, 5, 10, 20, 50, 100)
@@ -46,9 +47,15 @@ class Bench:
     runs: int
 
     def measure(self, load: Load, *, strict: bool = True) -> Outcome:
-        """Run a load once against a fresh server."""
-        with self.start() as server:
-            return tester.run(self.network.client, server, load, strict=strict)
+        """Run a load once against a fresh server; again where the tester had no time for it."""
+        for attempt in range(ATTEMPTS):
+            with self.start() as server:
+                try:
+                    return tester.run(self.network.client, server, load, strict=strict)
+                except TesterBusyError:
+                    if attempt == ATTEMPTS - 1:
+                        raise
+        raise AssertionError("unreachable")
 
     def medians(self, load: Load) -> Outcome:
         """Run a load several times; each figure is the median of those that were measured."""

@@ -40,3 +40,8 @@ def kilobytes(octets: float) -> str:
 def rate(per_second: float) -> str:
     """For example "60,000/s"."""
     return f"{per_second:,.0f}/s"
+
+
+def megabytes(octets: float) -> str:
+    """For example "87 MB"."""
+    return f"{octets / 1e6:.0f} MB"

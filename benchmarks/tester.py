@@ -21,6 +21,10 @@ class TesterError(Exception):
     """A load could not be run or measured; the message says why."""
 
 
+class TesterBusyError(TesterError):
+    """The tester was at its own end: the figures are not the server's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """What `aiosfu load` is to do.
@@ -81,7 +85,8 @@ def run(place: Namespace, server: Server, load: Load, *, strict: bool = True) ->
         strict: Whether a tester that was at its own end is an error; a ramp says so of its steps.
 
     Raises:
-        TesterError: It could not be run, ended early, or measured itself.
+        TesterBusyError: The tester was at its own end.
+        TesterError: The load could not be run, or ended early.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "result.json"
@@ -108,15 +113,16 @@ def judge(result: Result, *, strict: bool = True) -> Outcome:
     """Take the figures out of a result, if they are the server's.
 
     Raises:
-        TesterError: The run ended early, or the tester measured itself.
+        TesterBusyError: The tester lost datagrams itself, or sent too late.
+        TesterError: The run ended early.
     """
     if result.interrupted:
         raise TesterError(result.interrupted)
     metrics = result.metrics
     if strict and (drops := metrics.get("tester_drops")):
-        raise TesterError(f"The tester itself lost {drops:.0f} datagrams.")
+        raise TesterBusyError(f"The tester itself lost {drops:.0f} datagrams.")
     if strict and (behind := metrics.get("tester_behind") or 0) > MAX_BEHIND:
-        raise TesterError(f"The tester was up to {behind:.2f} s too late with what it sent.")
+        raise TesterBusyError(f"The tester was up to {behind:.2f} s too late with what it sent.")
     return Outcome(metrics, result.knee, result.steps)
 
 
