@@ -47,6 +47,8 @@ class Client:
             self._fail(f"No answer within {self._context.plan.join_timeout:g} s.")
         except (aiohttp.ClientError, OSError) as error:
             self._fail(f"The server cannot be reached: {_reason(error)}.")
+        except (KeyError, TypeError, ValueError) as error:
+            self._fail(f"The server's answer cannot be understood ({error!r}).")
         else:
             if not self.done:
                 self._sample.join_time = time.monotonic() - self._began

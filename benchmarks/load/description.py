@@ -88,7 +88,8 @@ class Agreed:
         rtx: Payload type → that of its retransmissions.
         extensions: URI → id.
         rids: Encodings that the server takes; empty for one stream without rid.
-        rtx_ssrcs: Retransmission SSRC → the SSRC that it repairs, of what the server sends.
+        ssrcs: Of what the server sends, as far as it tells.
+        rtx_ssrcs: Retransmission SSRC → the SSRC that it repairs, of these.
     """
 
     mid: str
@@ -98,6 +99,7 @@ class Agreed:
     rtx: Mapping[int, int]
     extensions: Mapping[str, int]
     rids: tuple[str, ...]
+    ssrcs: tuple[int, ...] = ()
     rtx_ssrcs: Mapping[int, int] = field(default_factory=dict)
 
 
@@ -146,7 +148,9 @@ def answer(described: SessionDescription, local: LocalEnd) -> str:
         sends = section.direction in ("sendonly", "sendrecv") and bool(told.payload_types)
         formats = []
         for payload_type in told.payload_types.values():
-            formats += [payload_type, *([told.rtx[payload_type]] * (payload_type in told.rtx))]
+            formats.append(payload_type)
+            if payload_type in told.rtx:
+                formats.append(told.rtx[payload_type])
         if not formats:
             formats = [int(each) for each in section.formats if each.isdigit()][:1]
         text += _media(section.kind, formats, section.mid, "recvonly" if sends else "inactive")
@@ -221,6 +225,7 @@ def _agreed(section: MediaSection) -> Agreed:
         rtx=rtx,
         extensions={each.uri: each.id for each in section.extensions},
         rids=tuple(rid.id for rid in section.rids if rid.direction == "recv"),
+        ssrcs=tuple(section.sources),
         rtx_ssrcs={
             group.ssrcs[1]: group.ssrcs[0]
             for group in section.ssrc_groups

@@ -5,22 +5,17 @@ from dataclasses import dataclass, field
 from random import Random
 
 from benchmarks.load.description import kind
+from benchmarks.load.payloads import STAMP_SIZE, VP8_CONTINUATION, VP8_START
 
 VIDEO_CLOCK, AUDIO_CLOCK = 90_000, 48_000  # Hz
-AUDIO_FRAME = 960  # units of its clock: 20 ms
 RTP_HEADER_SIZE = 12
-STAMP_SIZE = 8  # bytes at the end of a frame's last payload
-MAX_PAYLOAD = 1100  # bytes; with all headers below every path MTU
 RIDS = ("q", "h", "f")  # quarter, half and full size
 
-# VP8: descriptor (RFC 7741 4.2) with a 15-bit picture id, then the first bytes of a frame.
-VP8_START, VP8_CONTINUATION = b"\x90\x80\x80\x00", b"\x80\x80\x80\x00"
-VP8_PICTURE_ID = 2  # where in the descriptor
+# What synthetic frames begin with, so that servers take them for frames.
 _VP8_KEY_FRAME = b"\x50\x01\x00\x9d\x01\x2a\x80\x02\xe0\x01"  # RFC 6386 9.1; 640 × 480
 _VP8_DELTA_FRAME = b"\x51\x01\x00"
-# H.264: a STAP-A of SPS and PPS (RFC 6184 5.7.1) in front of what is called an IDR picture.
-_H264_SETS = bytes.fromhex("1800066742c01f00010004 68ce3c80".replace(" ", ""))
-_FU_A, _NRI, _IDR, _SLICE = 28, 0x60, 5, 1
+_H264_SETS = bytes.fromhex("78 0004 6742c01f 0004 68ce3c80 ffff")  # SPS, PPS, junk as a third
+_H264_IDR, _H264_SLICE = b"\x65", b"\x41"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +58,9 @@ class Clip:
 
     Attributes:
         tracks: Codec → its encodings: one, or with simulcast one for each rid, smallest first.
-        fps: Video frames a second, as encoded.
     """
 
     tracks: Mapping[str, Sequence[Encoding]] = field(default_factory=dict)
-    fps: float = 30.0
 
     @classmethod
     def synthetic(
@@ -94,13 +87,13 @@ def _synthetic_frame(codec: str, count: int, size: int, *, key: bool) -> Frame:
     noise = Random(1).randbytes(size)  # nothing on the path may profit from zeros
     payloads = []
     for i in range(count):
-        head = _head(codec, first=i == 0, last=i == count - 1, key=key)
+        head = _head(codec, first=i == 0, key=key)
         room = size - STAMP_SIZE if i == count - 1 else size
         payloads.append((head + noise)[:room])
     return Frame(tuple(payloads), key or kind(codec) == "audio")
 
 
-def _head(codec: str, *, first: bool, last: bool, key: bool) -> bytes:
+def _head(codec: str, *, first: bool, key: bool) -> bytes:
     if codec == "vp8":
         if first:
             return VP8_START + (_VP8_KEY_FRAME if key else _VP8_DELTA_FRAME)
@@ -108,6 +101,5 @@ def _head(codec: str, *, first: bool, last: bool, key: bool) -> bytes:
     if codec == "h264":
         if first and key:
             return _H264_SETS
-        header = first << 7 | last << 6 | (_IDR if key else _SLICE)
-        return bytes((_NRI | _FU_A, header))
+        return _H264_IDR if key else _H264_SLICE
     return b"\x78"  # Opus (RFC 6716 3.1): CELT, full band, 20 ms, one frame

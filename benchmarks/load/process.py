@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection as Pipe
 from multiprocessing.process import BaseProcess
 
 from benchmarks.load import worker
+from benchmarks.load.clips import load_clip
 from benchmarks.load.model import ClientSpec, LoadError, LoadPlan, Rate, Sample
 from benchmarks.load.worker import Change, Join, Leave, Order, Ready, Stop
 
@@ -97,6 +98,7 @@ class ProcessFleet:
 
     async def open(self) -> None:
         """See `Fleet.open`."""
+        await asyncio.to_thread(load_clip, self._plan)  # the processes find it in the cache
         self._processes = [
             _Process(number, self._plan, self._on_sample)
             for number in range(max(1, self._plan.processes))

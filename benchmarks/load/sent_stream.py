@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from struct import Struct
 
 from benchmarks.load.description import Agreed
-from benchmarks.load.media import VP8_PICTURE_ID, Encoding
+from benchmarks.load.media import Encoding
+from benchmarks.load.payloads import VP8_PICTURE_ID
 from sfu.wire.extensions import encode_header_extensions
 from sfu.wire.parameters import Extension
 
@@ -14,6 +15,7 @@ HISTORY = 1024  # packets that can be sent again; a power of two, over a second 
 KEY_FRAME_INTERVAL = 0.3  # s; requests that come quicker are answered once, as encoders do
 LAYER_SHIFT = 56  # a stamp is the time in ns, and above these bits the number of the encoding
 TIME_MASK = (1 << LAYER_SHIFT) - 1
+VEIL = 0xA5A5_A5A5_A5A5_A5A5  # keeps H.264's start codes, with their zeros, out of the stamps
 
 _header = Struct("!BBHII")
 _stamp = Struct("!Q")
@@ -117,7 +119,7 @@ class SentStream:
         last = packets[-1]
         if self.encoding.codec != "opus":  # there it means the beginning of speech (RFC 7587 4.1)
             second |= 0x80
-        stamp = _stamp.pack(self._layer | time.monotonic_ns() & TIME_MASK)
+        stamp = _stamp.pack((self._layer | time.monotonic_ns() & TIME_MASK) ^ VEIL)
         packets[-1] = b"".join((last[:1], bytes((second,)), last[2:], stamp))
         return packets
 
@@ -153,6 +155,7 @@ def read_stamp(plain: bytes | memoryview, *, now: int) -> tuple[int, int] | None
         now: When it came, monotonic ns.
     """
     (stamp,) = _stamp.unpack_from(plain, len(plain) - _stamp.size)
+    stamp ^= VEIL
     delay = now - (stamp & TIME_MASK)
     # Other publishers' bytes pass for a time of the last minute once in a billion packets.
     return (delay, stamp >> LAYER_SHIFT) if -1_000_000 < delay < 60_000_000_000 else None

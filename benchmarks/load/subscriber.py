@@ -64,8 +64,14 @@ class Subscriber:
         """Learn what the server sends under which number; again after each negotiation."""
         lines = tuple(lines)
         self._formats = formats(lines)
+        told: set[int] = set()
         for line in lines:
             self._rtx_ssrcs.update(line.rtx_ssrcs)
+            if line.direction in ("sendonly", "sendrecv"):
+                told.update(line.ssrcs)
+        for ssrc, stream in self.streams.items():
+            if told and ssrc not in told:
+                stream.end()
 
     def start(self) -> None:
         """Begin to report; the connection is there."""

@@ -1,11 +1,13 @@
 """WHIP to publish (RFC 9725), WHEP to subscribe: any server that speaks them."""
 
+from collections.abc import Callable
 from urllib.parse import urljoin
 
 from benchmarks.load import description
 from benchmarks.load.connection import Connection
 from benchmarks.load.description import Line
-from benchmarks.load.protocols.base import JoinError, Protocol
+from benchmarks.load.model import ClientSpec
+from benchmarks.load.protocols.base import Context, JoinError, Protocol
 
 _REFUSALS = {401: "refused the token", 403: "refused the token", 404: "knows nothing at"}
 
@@ -20,11 +22,14 @@ def endpoint(url: str, kind: str, room: str) -> str:
 class WhipClient(Protocol):
     """Publishes with one session, subscribes with another."""
 
-    _resources: list[str]
+    def __init__(
+        self, context: Context, spec: ClientSpec, *, on_closed: Callable[[str], None]
+    ) -> None:
+        super().__init__(context, spec, on_closed=on_closed)
+        self._resources: list[str] = []
 
     async def join(self) -> None:
         """See `Protocol.join`."""
-        self._resources = []
         if self.spec.publishes:
             lines = self.sending_lines()
             connection = self.connection()

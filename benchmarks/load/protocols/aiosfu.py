@@ -1,0 +1,141 @@
+"""The WebSocket protocol of aiosfu (PROTOCOL.md): one client publishes and subscribes."""
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
+
+from benchmarks.load import description
+from benchmarks.load.connection import ConnectError, Connection
+from benchmarks.load.description import DescriptionError, kind
+from benchmarks.load.model import ClientSpec
+from benchmarks.load.protocols.base import Context, JoinError, Protocol
+from benchmarks.load.subscriber import Subscriber
+
+Message = dict[str, Any]
+
+_SOURCES = {"audio": "microphone", "video": "camera"}
+
+
+class AiosfuClient(Protocol):
+    """A participant with a WebSocket and up to two peer connections."""
+
+    def __init__(
+        self, context: Context, spec: ClientSpec, *, on_closed: Callable[[str], None]
+    ) -> None:
+        super().__init__(context, spec, on_closed=on_closed)
+        self._numbers = itertools.count(1)
+        self._replies: dict[int, asyncio.Future[Message]] = {}
+        self._receiving: tuple[Connection, Subscriber] | None = None
+        self._received = asyncio.Event()
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._reader: asyncio.Task[None] | None = None
+
+    async def join(self) -> None:
+        """See `Protocol.join`."""
+        url = self.context.plan.url.rstrip("/")
+        address = url if url.endswith("/ws") else f"{url}/ws"
+        self._socket = await self.context.http.ws_connect(address, max_msg_size=0)
+        self._reader = asyncio.create_task(self._read(self._socket))
+        joined = await self._request(
+            "join",
+            room=self.spec.room,
+            identity=self.spec.name,
+            auto_subscribe=self.spec.subscribes,
+            **({"token": self.token()} if self.token() else {}),
+        )
+        if self.spec.publishes:
+            await self._publish()
+        if self.spec.subscribes and any(each["tracks"] for each in joined["participants"]):
+            await self._received.wait()
+
+    async def leave(self) -> None:
+        """See `Protocol.leave`."""
+        await self._request("leave")
+
+    def close(self) -> None:
+        """See `Protocol.close`."""
+        super().close()
+        if self._reader is not None:
+            self._reader.cancel()
+
+    async def _publish(self) -> None:
+        lines = self.sending_lines()
+        tracks = {}
+        for line in lines:
+            name = kind(line.codecs[0])
+            reply = await self._request("add_track", kind=name, source=_SOURCES[name])
+            tracks[line.mid] = reply["track"]["sid"]
+        connection = self.connection()
+        offer = description.offer(lines, connection.local)
+        text = (await self._request("publisher_offer", sdp=offer, tracks=tracks))["sdp"]
+        answer = description.read(text)
+        self.publish(connection, lines, description.agreed(answer))
+        await connection.connect(description.remote_end(answer, text), deadline=self.deadline)
+        assert self.publisher is not None
+        self.publisher.start()
+
+    async def _request(self, name: str, **fields: object) -> Message:
+        number = next(self._numbers)
+        reply = self._replies[number] = asyncio.get_running_loop().create_future()
+        await self._send({"type": name, "id": number, **fields})
+        message: Message = await reply
+        del self._replies[number]
+        if message["type"] == "error":
+            raise JoinError(f"The server refused {name}: {message['message']}")
+        return message
+
+    async def _send(self, message: Message) -> None:
+        assert self._socket is not None
+        await self._socket.send_str(json.dumps(message))
+
+    async def _read(self, web_socket: aiohttp.ClientWebSocketResponse) -> None:
+        """Take messages until the WebSocket ends, or until we are closed."""
+        reason = "The server closed the WebSocket."
+        try:
+            async for text in web_socket:
+                if text.type != aiohttp.WSMsgType.TEXT:
+                    break
+                message = json.loads(text.data)
+                reply = self._replies.get(message.get("id"))
+                if reply is not None:
+                    if not reply.done():
+                        reply.set_result(message)
+                elif message["type"] == "subscriber_offer":
+                    await self._answer(message)
+                elif message["type"] == "disconnected":
+                    reason = f"The server disconnected: {message['message']}"
+        except (ConnectError, DescriptionError) as error:
+            reason = str(error)
+        except (KeyError, TypeError, ValueError) as error:
+            reason = f"The server's message cannot be understood ({error!r})."
+        finally:
+            with suppress(aiohttp.ClientError, OSError):
+                await web_socket.close()
+        for reply in self._replies.values():
+            if not reply.done():
+                reply.set_exception(JoinError(reason))
+        self.on_closed(reason)
+
+    async def _answer(self, message: Message) -> None:
+        offer = description.read(message["sdp"])
+        begins = self._receiving is None
+        if self._receiving is None:
+            connection = self.connection(controlling=not offer.ice_lite)
+            self._receiving = connection, self.subscriber(connection)
+        connection, subscriber = self._receiving
+        subscriber.agree(description.agreed(offer))
+        answer = description.answer(offer, connection.local)
+        await self._send({"type": "subscriber_answer", "offer": message["offer"], "sdp": answer})
+        if begins:
+            end = description.remote_end(offer, message["sdp"])
+            # Perhaps long after the join: what there is to receive has only come now.
+            deadline = time.monotonic() + self.context.plan.join_timeout
+            await connection.connect(end, deadline=deadline)
+            subscriber.start()
+            self._received.set()

@@ -1,0 +1,226 @@
+"""Janus and its VideoRoom plugin (1.x, "multistream"), over the HTTP interface."""
+
+import asyncio
+import itertools
+import time
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
+
+from benchmarks.load import description
+from benchmarks.load.connection import ConnectError, Connection
+from benchmarks.load.description import DescriptionError, kind
+from benchmarks.load.model import ClientSpec
+from benchmarks.load.protocols.base import Context, JoinError, Protocol
+from benchmarks.load.subscriber import Subscriber
+
+Message = dict[str, Any]
+
+PLUGIN = "janus.plugin.videoroom"
+ROOM_EXISTS = 427  # the plugin's error code
+MAX_PUBLISHERS = 1000
+POLL_TIMEOUT = 40.0  # s; Janus answers each long poll within 30 s
+
+
+def room_number(name: str) -> int:
+    """Janus knows rooms by numbers, unless it is configured otherwise."""
+    return zlib.crc32(name.encode())
+
+
+class JanusClient(Protocol):
+    """A session with one handle to take part and publish, and one to subscribe."""
+
+    def __init__(
+        self, context: Context, spec: ClientSpec, *, on_closed: Callable[[str], None]
+    ) -> None:
+        super().__init__(context, spec, on_closed=on_closed)
+        self._numbers = itertools.count(1)
+        self._room = room_number(spec.room)
+        self._session = ""
+        self._events: dict[str, asyncio.Future[Message]] = {}  # by transaction
+        self._poller: asyncio.Task[None] | None = None
+        self._publisher_handle = 0
+        self._subscriber_handle = 0
+        self._receiving: tuple[Connection, Subscriber] | None = None
+        self._feeds: set[int] = set()  # publishers that are received
+        self._updates: asyncio.Queue[set[int]] = asyncio.Queue()
+        self._updater: asyncio.Task[None] | None = None
+
+    async def join(self) -> None:
+        """See `Protocol.join`."""
+        base = self.context.plan.url.rstrip("/")
+        created = await self._post(base, {"janus": "create"})
+        self._session = f"{base}/{created['data']['id']}"
+        self._poller = asyncio.create_task(self._poll())
+        self._publisher_handle = await self._attach()
+        await self._create_room()
+        joined = await self._ask(
+            self._publisher_handle, request="join", ptype="publisher", display=self.spec.name
+        )
+        if self.spec.publishes:
+            await self._publish()
+        if self.spec.subscribes:
+            feeds = {each["id"] for each in joined.get("publishers", ())}
+            if feeds:
+                await self._subscribe(feeds)
+            self._updater = asyncio.create_task(self._follow())
+
+    async def leave(self) -> None:
+        """See `Protocol.leave`."""
+        await self._post(self._session, {"janus": "destroy"})
+
+    def close(self) -> None:
+        """See `Protocol.close`."""
+        super().close()
+        for task in (self._poller, self._updater):
+            if task is not None:
+                task.cancel()
+
+    # -- the room
+
+    async def _create_room(self) -> None:
+        """Make the room, unless another client has."""
+        codecs = self.context.plan.codecs
+        names = {
+            f"{name}codec": ",".join(codec for codec in codecs if kind(codec) == name)
+            for name in ("audio", "video")
+        }
+        try:
+            await self._ask(
+                self._publisher_handle,
+                request="create",
+                publishers=MAX_PUBLISHERS,
+                bitrate=0,
+                **{name: value for name, value in names.items() if value},
+            )
+        except JoinError as error:
+            if error.args[1:] != (ROOM_EXISTS,):
+                raise
+
+    async def _publish(self) -> None:
+        lines = self.sending_lines()
+        connection = self.connection()
+        offer = {"type": "offer", "sdp": description.offer(lines, connection.local)}
+        event = await self._event(self._publisher_handle, offer, request="publish")
+        text = event["jsep"]["sdp"]
+        answer = description.read(text)
+        self.publish(connection, lines, description.agreed(answer))
+        await connection.connect(description.remote_end(answer, text), deadline=self.deadline)
+        assert self.publisher is not None
+        self.publisher.start()
+
+    async def _subscribe(self, feeds: set[int]) -> None:
+        """Receive these publishers, too."""
+        streams = [{"feed": feed} for feed in sorted(feeds - self._feeds)]
+        if not streams:
+            return
+        self._feeds |= feeds
+        if self._receiving is None:
+            self._subscriber_handle = await self._attach()
+            event = await self._event(
+                self._subscriber_handle, None, request="join", ptype="subscriber", streams=streams
+            )
+            connection = self.connection(controlling=False)  # Janus offers, and is a full agent
+            self._receiving = connection, self.subscriber(connection)
+            await self._answer(event)
+            end = description.remote_end(
+                description.read(event["jsep"]["sdp"]), event["jsep"]["sdp"]
+            )
+            deadline = time.monotonic() + self.context.plan.join_timeout
+            await connection.connect(end, deadline=deadline)
+            self._receiving[1].start()
+        else:
+            event = await self._event(
+                self._subscriber_handle, None, request="update", subscribe=streams
+            )
+            if "jsep" in event:
+                await self._answer(event)
+
+    async def _answer(self, event: Message) -> None:
+        assert self._receiving is not None
+        connection, subscriber = self._receiving
+        offer = description.read(event["jsep"]["sdp"])
+        subscriber.agree(description.agreed(offer))
+        answer = {"type": "answer", "sdp": description.answer(offer, connection.local)}
+        await self._event(self._subscriber_handle, answer, request="start")
+
+    async def _follow(self) -> None:
+        """Subscribe to those who begin to publish later."""
+        try:
+            while True:
+                await self._subscribe(await self._updates.get())
+        except (JoinError, ConnectError, DescriptionError) as error:
+            self.on_closed(str(error))
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            self.on_closed("Janus cannot be reached any more.")
+
+    # -- requests and events
+
+    async def _attach(self) -> int:
+        reply = await self._post(self._session, {"janus": "attach", "plugin": PLUGIN})
+        return int(reply["data"]["id"])
+
+    async def _ask(self, handle: int, **body: object) -> Message:
+        """A request of the plugin; its result, told at once or by an event."""
+        result: Message = (await self._event(handle, None, **body))["plugindata"]["data"]
+        return result
+
+    async def _event(self, handle: int, jsep: Message | None, **body: object) -> Message:
+        """A request of the plugin; the reply or event that tells its result."""
+        transaction = f"{self.spec.name}-{next(self._numbers)}"
+        event = self._events[transaction] = asyncio.get_running_loop().create_future()
+        message: Message = {"janus": "message", "transaction": transaction}
+        message["body"] = {"room": self._room, **body}
+        if jsep is not None:
+            message["jsep"] = jsep
+        reply = await self._post(f"{self._session}/{handle}", message)
+        if reply["janus"] == "ack":
+            reply = await event
+        self._events.pop(transaction, None)
+        data = reply.get("plugindata", {}).get("data", {})
+        if "error" in data:
+            sentence = f"Janus refused {body['request']}: {data['error']}."
+            raise JoinError(sentence, data.get("error_code"))
+        return reply
+
+    async def _post(self, url: str, message: Message) -> Message:
+        message.setdefault("transaction", f"{self.spec.name}-{next(self._numbers)}")
+        if self.context.plan.token:
+            message["token"] = self.context.plan.token
+        async with self.context.http.post(url, json=message) as response:
+            if response.status != 200:
+                raise JoinError(f"There is no Janus at {url} ({response.status}).")
+            reply: Message = await response.json(content_type=None)
+        if reply.get("janus") == "error":
+            raise JoinError(f"Janus refused {message['janus']}: {reply['error']['reason']}.")
+        return reply
+
+    async def _poll(self) -> None:
+        """Take events; the poll that is always under way also keeps the session."""
+        timeout = aiohttp.ClientTimeout(total=POLL_TIMEOUT)
+        with suppress(aiohttp.ClientError, OSError, TimeoutError, ValueError):
+            while True:
+                url = f"{self._session}?maxev=10"
+                async with self.context.http.get(url, timeout=timeout) as response:
+                    if response.status != 200:
+                        break
+                    events = await response.json(content_type=None)
+                for event in events if isinstance(events, list) else [events]:
+                    self._handle(event)
+        for future in self._events.values():
+            if not future.done():
+                future.set_exception(JoinError("Janus ended the session."))
+        self.on_closed("Janus ended the session.")
+
+    def _handle(self, event: Message) -> None:
+        waiting = self._events.get(event.get("transaction", ""))
+        if waiting is not None and not waiting.done():
+            waiting.set_result(event)
+            return
+        data = event.get("plugindata", {}).get("data", {})
+        publishers = {each["id"] for each in data.get("publishers", ())}
+        if publishers:
+            self._updates.put_nowait(publishers)
