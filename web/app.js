@@ -62,6 +62,7 @@ async function join({ name, room: roomName }) {
 function showEnd({ title, text }) {
   call.hide();
   void devices.stop();
+  meter.measure(null);
   byId("ended-title", HTMLElement).textContent = title;
   byId("ended-text", HTMLElement).textContent = text;
   ended.hidden = false;

@@ -3,9 +3,13 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from playwright.async_api import expect
 
 from tests.support.chromium import Chromium, running_chromium
 from tests.support.server import RunningServer, running_server
+
+# Machines that run tests are slow at times; this is for what never comes.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture

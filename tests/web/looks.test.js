@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { enumerate } from "../../web/page/arrivals.js";
 import { loudness } from "../../web/page/meter.js";
 import { initials } from "../../web/page/tile.js";
 import { explain, explainDevice, explainError } from "../../web/page/words.js";
@@ -30,4 +31,11 @@ test("every trouble with a device has a sentence of its own", () => {
   const sentences = codes.map((code) => explainDevice("camera", code));
   assert.equal(new Set(sentences).size, codes.length);
   for (const sentence of sentences) assert.match(sentence, /camera/);
+});
+
+test("many who come at once are told in one sentence", () => {
+  assert.equal(enumerate(["A"]), "A");
+  assert.equal(enumerate(["A", "B"]), "A and B");
+  assert.equal(enumerate(["A", "B", "C"]), "A, B and C");
+  assert.equal(enumerate(["A", "B", "C", "D"]), "A and 3 others");
 });

@@ -2,18 +2,42 @@
 
 import re
 
+from aiohttp import web
 from playwright.async_api import Page, expect
 
+from signaling.app import create_app
 from tests.support.chromium import Chromium, Tab
 from tests.support.polling import until
 from tests.support.server import RunningServer, server_process
 
 ROOM = "/r/kitchen"
 
+# What a page must not keep when its person has left.
+LEFT_OVER = """
+  () => [
+    ...connections.filter((one) => one.connectionState !== "closed").map(() => "connection"),
+    ...sockets.filter((one) => one.readyState < WebSocket.CLOSING).map(() => "socket"),
+    ...captured.filter((one) => one.readyState !== "ended").map((one) => one.kind),
+  ]
+"""
+CAPTURED = """
+window.captured = [];
+for (const name of ["getUserMedia", "getDisplayMedia"]) {
+  const ask = navigator.mediaDevices[name].bind(navigator.mediaDevices);
+  navigator.mediaDevices[name] = async (wanted) => {
+    const stream = await ask(wanted);
+    captured.push(...stream.getTracks());
+    return stream;
+  };
+}
+"""
+
 
 async def enter(chromium: Chromium, url: str, name: str) -> Tab:
     """A tab that went through the lobby."""
     tab = await chromium.open(url)
+    await tab.context.add_init_script(CAPTURED)
+    await tab.page.reload()
     await tab.page.fill("#name", name)
     await tab.page.click("#join")
     await expect(tab.page.locator("#call")).to_be_visible()
@@ -42,6 +66,7 @@ async def test_two_people_meet(chromium: Chromium, server: RunningServer) -> Non
     await expect(ben.page.get_by_role("heading", name="You left the room")).to_be_visible()
     await expect(tile(ann.page, "Ben <b>")).to_have_count(0)
     await expect(ann.page.locator("#toasts")).to_contain_text("Ben <b> left")
+    assert await ben.evaluate(LEFT_OVER) == []
 
     await ben.page.click("#again")
     await ben.page.click("#join")
@@ -110,6 +135,10 @@ async def test_shared_screen_is_large(chromium: Chromium, server: RunningServer)
     await ann.page.get_by_role("button", name="Stop sharing your screen").click()
     await expect(screen).to_have_count(0)
     await ben.decodes(1)
+    await ann.page.get_by_role("button", name="Share your screen").click()
+    await expect(screen).to_be_visible()
+    await ann.page.click("#leave")
+    await ann.until(f"({LEFT_OVER})().length === 0", "everything is closed, the screen too")
     assert ann.errors == ben.errors == []
 
 
@@ -213,6 +242,25 @@ async def test_room_survives_the_death_of_its_server(chromium: Chromium) -> None
         ).to_be_visible()
         await expect(ann.page.get_by_role("article")).to_have_count(2)
         await ben.hears(1)
+
+
+async def test_page_works_in_an_application_that_mounts_ours(chromium: Chromium) -> None:
+    app = web.Application()
+    app.add_subapp("/calls", create_app(dev=True, udp_port=0, tcp_port=0))
+    runner = web.AppRunner(app, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/calls"
+        ann = await enter(chromium, url + "/", "Ann")
+        room = await ann.evaluate("aiosfu.room.name")
+        assert ann.page.url == f"{url}/r/{room}"
+        ben = await enter(chromium, ann.page.url, "Ben")
+        await expect(tile(ann.page, "Ben")).to_be_visible()
+        await ben.decodes(1)
+        assert ann.errors == ben.errors == []
+    finally:
+        await runner.cleanup()
 
 
 async def test_example_is_a_working_client(chromium: Chromium, server: RunningServer) -> None:

@@ -146,7 +146,7 @@ export class Room extends Emitter {
       this.local.tracks.delete(track);
       throw error;
     }
-    this.emit("localtrackpublished", { track });
+    if (this.local.tracks.has(track)) this.emit("localtrackpublished", { track });
     return track;
   }
 

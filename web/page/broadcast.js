@@ -46,8 +46,12 @@ export class Broadcast {
     room.on("localtrackupdated", ({ track, byServer }) => {
       if (byServer) this.#silenced(track);
     });
+    room.on("localtrackunpublished", ({ track }) => {
+      // Also when the room ends: the browser shall stop to say that the screen is shared.
+      if (isScreen(track)) track.mediaStreamTrack?.stop();
+    });
     room.on("localtrackended", ({ track }) => {
-      if (track.source.startsWith("screen_share")) void this.stopScreen();
+      if (isScreen(track)) void this.stopScreen();
     });
   }
 
@@ -67,9 +71,7 @@ export class Broadcast {
   }
 
   async stopScreen() {
-    const tracks = [...this.#room.local.tracks];
-    for (const track of tracks.filter(({ source }) => source.startsWith("screen_share"))) {
-      track.mediaStreamTrack?.stop();
+    for (const track of [...this.#room.local.tracks].filter(isScreen)) {
       await this.#room.unpublish(track);
     }
   }
@@ -106,4 +108,9 @@ export class Broadcast {
     void this.#devices.set(source, false);
     this.#options.silenced(source);
   }
+}
+
+/** @param {LocalTrack} track */
+function isScreen({ source }) {
+  return source === "screen_share" || source === "screen_share_audio";
 }

@@ -4,6 +4,7 @@
  */
 
 import { canShareScreen } from "../client/media.js";
+import { Arrivals } from "./arrivals.js";
 import { Broadcast } from "./broadcast.js";
 import { Chat } from "./chat.js";
 import { DeviceMenu } from "./device_menu.js";
@@ -56,6 +57,7 @@ export class Call {
     settings: byId("settings", HTMLButtonElement),
   };
   #sound = new Sound();
+  #arrivals = new Arrivals();
   #link = "";
   /** Identities that are about to join anew, which is no news. @type {Set<string>} */
   #replaced = new Set();
@@ -122,6 +124,7 @@ export class Call {
     this.#speaking.stop();
     this.#stage.clear();
     this.#sound.clear();
+    this.#arrivals.clear();
   }
 
   #listen() {
@@ -134,11 +137,11 @@ export class Call {
     room.on("trackunsubscribed", ({ mediaStreamTrack }) => this.#sound.remove(mediaStreamTrack));
     room.on("participantjoined", ({ participant, existing }) => {
       const replaced = this.#replaced.delete(participant.identity);
-      if (!existing && !replaced) toast(`${participant.name} joined`);
+      if (!existing && !replaced) this.#arrivals.tell("joined", participant.name);
     });
     room.on("participantleft", ({ participant, reason }) => {
       if (reason === "duplicate_identity") this.#replaced.add(participant.identity);
-      else if (room.state === "connected") toast(`${participant.name} left`);
+      else if (room.state === "connected") this.#arrivals.tell("left", participant.name);
     });
     this.#sound.on("blocked", (blocked) => {
       byId("sound-banner", HTMLElement).hidden = !blocked;

@@ -23,7 +23,7 @@ export class Meter {
     this.#track = track;
     this.#source?.disconnect();
     this.#source = null;
-    if (!track) return;
+    if (!track) return void this.#context?.suspend();
     this.#context ??= new AudioContext();
     this.#analyser ??= new AnalyserNode(this.#context, { fftSize: this.#samples.length });
     this.#source = this.#context.createMediaStreamSource(new MediaStream([track]));

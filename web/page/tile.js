@@ -75,7 +75,7 @@ export class Tile {
     this.#note.hidden = !picture.note;
     this.#pin.setAttribute("aria-pressed", String(focused));
     label(this.#pin, focused ? `Make ${picture.caption} small` : `Make ${picture.caption} large`);
-    this.#avatar.hidden = picture.video !== null;
+    this.#avatar.hidden = picture.screen; // else it is seen until the first frame covers it
     this.#video.hidden = picture.video === null;
     if (picture.video === this.#shown) return;
     this.#shown = picture.video;
