@@ -29,6 +29,7 @@ from sfu.wire.rtcp import RtcpPacket, parse_compound
 from sfu.wire.stun import binding_request, binding_success, parse_stun
 
 CHECK_INTERVAL = 0.1  # s between checks until one is answered
+CHECKS_A_TURN = 3  # before another address is tried
 CONSENT_INTERVAL = 5.0  # s; RFC 7675 5.1
 CONSENT_TIMEOUT = 30.0  # s without any answer
 PRIORITY = 0x7E0000FF  # of a host candidate
@@ -72,6 +73,7 @@ class _Checks:
     """Connectivity checks under way: transaction → where it was sent."""
 
     pending: dict[bytes, Address] = field(default_factory=dict)
+    sent: int = 0
     answered: float = 0.0
 
 
@@ -190,10 +192,7 @@ class Connection:
     # -- sockets
 
     def _open_sockets(self, addresses: tuple[Address, ...]) -> None:
-        families = dict.fromkeys(
-            socket.AF_INET6 if ":" in address.host else socket.AF_INET for address in addresses
-        )
-        for family in families:
+        for family in dict.fromkeys(map(_family, addresses)):
             sock = media_socket(family)
             self._sockets.append(sock)
             self.shared.poller.add(sock, lambda sock=sock: self._readable(sock))  # type: ignore[misc]
@@ -250,7 +249,7 @@ class Connection:
     # -- ICE
 
     def _check(self, now: float) -> float | None:
-        """Send checks: to all addresses until one answers, then to that one for consent."""
+        """Send a check: to one address after the other until one answers, then for consent."""
         remote = self._remote
         if self._closed or remote is None:
             return None
@@ -260,14 +259,14 @@ class Connection:
                 return None
             self._send(self._request(remote, None))
             return now + CONSENT_INTERVAL
-        for address in remote.addresses:
-            family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-            for sock in self._sockets:
-                if sock.family == family:
-                    try:
-                        sock.sendto(self._request(remote, address), address[:2])
-                    except OSError:
-                        continue  # no route to there; another address may do
+        # One address after the other: a full agent that hears of several might choose another one.
+        turn = self._checks.sent // CHECKS_A_TURN % len(remote.addresses)
+        address = remote.addresses[turn]
+        self._checks.sent += 1
+        for sock in self._sockets:
+            if sock.family == _family(address):
+                with suppress(OSError):  # no route to there; another address may do
+                    sock.sendto(self._request(remote, address), address[:2])
         return now + CHECK_INTERVAL
 
     def _request(self, remote: RemoteEnd, address: Address | None) -> bytes:
@@ -355,3 +354,7 @@ class Connection:
             return
         self.close()
         self._on_closed(reason)
+
+
+def _family(address: Address) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address.host else socket.AF_INET

@@ -247,8 +247,9 @@ def _addresses(text: str) -> Iterable[Address]:
         fields = line.removeprefix("a=candidate:").split()
         if len(fields) < 8 or fields[1] != "1" or fields[2].lower() != "udp":
             continue
-        if fields[4].endswith(".local") or not fields[5].isdigit():
-            continue  # mDNS names are for browsers at home
+        # mDNS names are for browsers at home, and a link-local address needs the name of the link.
+        if fields[4].endswith(".local") or fields[4].startswith("fe80:") or not fields[5].isdigit():
+            continue
         yield Address(fields[4], int(fields[5]))
 
 

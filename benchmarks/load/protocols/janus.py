@@ -6,6 +6,7 @@ import time
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -101,7 +102,8 @@ class JanusClient(Protocol):
                 raise
 
     async def _publish(self) -> None:
-        lines = self.sending_lines()
+        # Janus takes the first rid for the largest picture.
+        lines = [replace(line, rids=line.rids[::-1]) for line in self.sending_lines()]
         connection = self.connection()
         offer = {"type": "offer", "sdp": description.offer(lines, connection.local)}
         event = await self._event(self._publisher_handle, offer, request="publish")
