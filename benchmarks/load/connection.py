@@ -6,52 +6,26 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from benchmarks.load.datagrams import (
-    Receiver,
-    Run,
-    Sender,
-    media_socket,
-    receive_runs,
-    socket_drops,
-)
+from benchmarks.load.checks import Checks
+from benchmarks.load.datagrams import Run, media_socket, receive_runs, socket_drops
 from benchmarks.load.description import LocalEnd, RemoteEnd
-from benchmarks.load.reactor import Poller, Scheduler
+from benchmarks.load.shared import Shared
 from sfu.errors import ParseError
 from sfu.transport.address import Address
 from sfu.transport.demultiplexer import is_dtls, is_media, is_rtcp, is_stun
-from sfu.transport.dtls import Certificate, DtlsConnection
+from sfu.transport.dtls import DtlsConnection
 from sfu.transport.srtp import SrtpSession
 from sfu.wire.parameters import IceParameters
 from sfu.wire.rtcp import RtcpPacket, parse_compound
-from sfu.wire.stun import binding_request, binding_success, parse_stun
+from sfu.wire.stun import binding_success, parse_stun
 
 CHECK_INTERVAL = 0.1  # s between checks until one is answered
-CHECKS_A_TURN = 3  # before another address is tried
 CONSENT_INTERVAL = 5.0  # s; RFC 7675 5.1
 CONSENT_TIMEOUT = 30.0  # s without any answer
-PRIORITY = 0x7E0000FF  # of a host candidate
 
 Source = tuple[Any, ...]  # as the socket module has addresses: host, port, for IPv6 more
-
-
-class Shared:
-    """What all connections of a process have in common."""
-
-    def __init__(self, receiver: Receiver, sender: Sender) -> None:
-        self.poller = Poller()
-        self.scheduler = Scheduler()
-        self.receiver = receiver
-        self.sender = sender
-        self.certificate = Certificate.generate()  # a key is slow to make, and one serves all
-        self.closed_drops = 0
-
-    def close(self) -> None:
-        """Stop calling back."""
-        self.scheduler.close()
-        self.poller.close()
 
 
 class MediaSink(Protocol):
@@ -66,15 +40,6 @@ class MediaSink(Protocol):
 
 class ConnectError(Exception):
     """The transport did not come about; the message is a sentence."""
-
-
-@dataclass(slots=True)
-class _Checks:
-    """Connectivity checks under way: transaction → where it was sent."""
-
-    pending: dict[bytes, Address] = field(default_factory=dict)
-    sent: int = 0
-    answered: float = 0.0
 
 
 class Connection:
@@ -102,13 +67,11 @@ class Connection:
             shared.certificate.fingerprint(),
         )
         self._controlling = controlling
-        self._tie_breaker = int.from_bytes(os.urandom(8))
         self._on_closed = on_closed
         self._sockets: list[socket.socket] = []
         self._socket: socket.socket | None = None
-        self._remote: RemoteEnd | None = None
         self._dtls: DtlsConnection | None = None
-        self._checks = _Checks()
+        self._checks: Checks | None = None
         self._connected: asyncio.Future[None] | None = None
         self._closed = False
 
@@ -122,8 +85,8 @@ class Connection:
         Raises:
             ConnectError: No path, no keys, or not in time.
         """
-        self._remote = remote
-        self._controlling = self._controlling or remote.lite
+        controlling = self._controlling or remote.lite
+        self._checks = Checks(self.local.ice, remote, controlling=controlling)
         self._dtls = DtlsConnection(
             self.shared.certificate, role=remote.role, fingerprints=remote.fingerprints
         )
@@ -249,39 +212,22 @@ class Connection:
     # -- ICE
 
     def _check(self, now: float) -> float | None:
-        """Send a check: to one address after the other until one answers, then for consent."""
-        remote = self._remote
-        if self._closed or remote is None:
+        """Look for a path until there is one, then keep it."""
+        checks = self._checks
+        if self._closed or checks is None:
             return None
         if self._socket is not None:
-            if now - self._checks.answered > CONSENT_TIMEOUT:
+            if now - checks.answered > CONSENT_TIMEOUT:
                 self._end("The server answers no more.")
                 return None
-            self._send(self._request(remote, None))
+            self._send(checks.consent_check())
             return now + CONSENT_INTERVAL
-        # One address after the other: a full agent that hears of several might choose another one.
-        turn = self._checks.sent // CHECKS_A_TURN % len(remote.addresses)
-        address = remote.addresses[turn]
-        self._checks.sent += 1
+        address, request = checks.next_check()
         for sock in self._sockets:
             if sock.family == _family(address):
                 with suppress(OSError):  # no route to there; another address may do
-                    sock.sendto(self._request(remote, address), address[:2])
+                    sock.sendto(request, address[:2])
         return now + CHECK_INTERVAL
-
-    def _request(self, remote: RemoteEnd, address: Address | None) -> bytes:
-        transaction = os.urandom(12)
-        if address is not None:
-            self._checks.pending[transaction] = address
-        return binding_request(
-            transaction_id=transaction,
-            username=f"{remote.ice.username_fragment}:{self.local.ice.username_fragment}",
-            password=remote.ice.password,
-            priority=PRIORITY,
-            controlling=self._tie_breaker if self._controlling else None,
-            controlled=None if self._controlling else self._tie_breaker,
-            use_candidate=self._controlling,
-        )
 
     def _receive_stun(self, data: bytes, sock: socket.socket, source: Source) -> None:
         try:
@@ -297,11 +243,10 @@ class Connection:
                 with suppress(OSError):  # as the network would lose it
                     sock.sendto(reply, source[:2])
             return
-        self._checks.answered = time.monotonic()
-        address = self._checks.pending.pop(message.transaction_id, None)
-        if address is None or self._socket is not None or message.message_class != "success":
-            return
-        self._select(sock, address)
+        if self._checks is not None:
+            address = self._checks.receive_response(message, now=time.monotonic())
+            if address is not None and self._socket is None:
+                self._select(sock, address)
 
     def _select(self, sock: socket.socket, address: Address) -> None:
         assert self._dtls is not None
@@ -311,7 +256,6 @@ class Connection:
             return
         receive_runs(sock)
         self._socket = sock
-        self._checks.pending.clear()
         self._dtls.start(now=time.monotonic())
         self._after_dtls()
 

@@ -15,11 +15,11 @@ import aiohttp
 
 from benchmarks.load.client import Client
 from benchmarks.load.clips import load_clip
-from benchmarks.load.connection import Shared
 from benchmarks.load.datagrams import receiver, sender
 from benchmarks.load.media import Clip
 from benchmarks.load.model import SAMPLE_INTERVAL, ClientSpec, LoadPlan, Rate, Sample
 from benchmarks.load.protocols.base import Context
+from benchmarks.load.shared import Shared
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 
 import aiohttp
 
-from benchmarks.load.connection import Connection, Shared
+from benchmarks.load.connection import Connection
 from benchmarks.load.description import Agreed, Line, kind
 from benchmarks.load.media import Clip
 from benchmarks.load.model import ClientSpec, LoadPlan
 from benchmarks.load.publisher import Publisher
 from benchmarks.load.sent_stream import SentStream
+from benchmarks.load.shared import Shared
 from benchmarks.load.subscriber import Subscriber
 from signaling.tokens import AccessToken, VideoGrant, mint
 
