@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readInvitation, readToken, roomUrl, socketUrl, withoutToken } from "../../web/page/address.js";
+import {
+  readInvitation,
+  readToken,
+  roomUrl,
+  socketUrl,
+  withoutToken,
+} from "../../web/page/address.js";
 
 const ROOT = new URL("https://example.org/");
 const MOUNTED = new URL("http://localhost:8080/sfu/");

@@ -13,7 +13,10 @@
 
 /** A track that somebody else publishes. */
 export class RemoteTrack {
-  /** What this client asked for; null: nothing, so that `autoSubscribe` decides. @type {boolean | null} */
+  /**
+   * What this client asked for; null: nothing, so that `autoSubscribe` decides.
+   * @type {boolean | null}
+   */
   wanted = null;
   /** The media while it is received. @type {MediaStreamTrack | null} */
   mediaStreamTrack = null;

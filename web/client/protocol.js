@@ -76,7 +76,25 @@
 
 /** @typedef {"active" | "paused" | "failed"} SubscriptionState */
 
-/** @typedef {"" | "muted" | "codec_unsupported" | "unsubscribed" | "not_allowed"} SubscriptionReason */
+/**
+ * @typedef {"" | "muted" | "codec_unsupported" | "unsubscribed" | "not_allowed"} SubscriptionReason
+ */
+
+/**
+ * @typedef {object} SubscriptionChanged
+ * @property {"subscription_changed"} type
+ * @property {string} track
+ * @property {SubscriptionState} state
+ * @property {SubscriptionReason} reason
+ */
+
+/**
+ * @typedef {object} MediaState
+ * @property {"media_state"} type
+ * @property {Target} target
+ * @property {"connected" | "failed" | "closed"} state
+ * @property {string} reason
+ */
 
 /**
  * @typedef {object} DataMessage
@@ -107,9 +125,9 @@
  *   | {type: "track_unpublished", participant: string, track: string}
  *   | {type: "track_updated", participant: string, track: TrackInfo}
  *   | SubscriberOffer
- *   | {type: "subscription_changed", track: string, state: SubscriptionState, reason: SubscriptionReason}
+ *   | SubscriptionChanged
  *   | DataMessage
- *   | {type: "media_state", target: Target, state: "connected" | "failed" | "closed", reason: string}
+ *   | MediaState
  *   | {type: "room_updated", room: RoomInfo}
  *   | {type: "disconnected", reason: string, message: string}
  * )} ServerEvent

@@ -28,7 +28,10 @@ export class Publisher {
   #channels = null;
   /** @type {Watchdog | null} */
   #watchdog = null;
-  /** Tracks being announced, so that two callers announce once. @type {Map<LocalTrack, Promise<void>>} */
+  /**
+   * Tracks being announced, so that two callers announce once.
+   * @type {Map<LocalTrack, Promise<void>>}
+   */
   #announcing = new Map();
   /** @type {Set<LocalTrack>} */
   #tracks = new Set();
@@ -175,7 +178,7 @@ export class Publisher {
 
   /** @param {LocalTrack} track */
   #withdraw(track) {
-    // In the queue, so that no offer with its m-line is under way when the server forgets the track.
+    // In the queue, so that no offer with its m-line is under way when the server forgets it.
     return this.#serially(async () => {
       const sid = track.sid;
       this.#tracks.delete(track);

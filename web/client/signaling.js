@@ -17,6 +17,13 @@ const PING_TIMEOUT = 6_000; // ms; with the interval: a dead network shows withi
 const PROBE_TIMEOUT = 3_000; // ms; when there is a reason to doubt
 
 /**
+ * @typedef {object} SignalingEvents
+ * @property {ServerEvent} message
+ * @property {RequestError} error one that answers no request
+ * @property {{code: number, reason: string}} close
+ */
+
+/**
  * @typedef {object} Pending
  * @property {(reply: Reply) => void} resolve
  * @property {(error: Error) => void} reject
@@ -25,7 +32,7 @@ const PROBE_TIMEOUT = 3_000; // ms; when there is a reason to doubt
 
 /**
  * A socket with requests and replies; when it closes, it is done with.
- * @extends {Emitter<{message: ServerEvent, error: RequestError, close: {code: number, reason: string}}>}
+ * @extends {Emitter<SignalingEvents>}
  */
 export class Signaling extends Emitter {
   /** @type {WebSocket} */

@@ -21,7 +21,10 @@ export const DEVICE_NAMES = ["camera", "microphone"];
 export class Devices extends Emitter {
   /** Open devices. @type {Record<DeviceName, MediaStreamTrack | null>} */
   tracks = { camera: null, microphone: null };
-  /** Why a device is not open though it should be; empty when all is well. @type {Record<DeviceName, string>} */
+  /**
+   * Why a device is not open though it should be; empty when all is well.
+   * @type {Record<DeviceName, string>}
+   */
   problems = { camera: "", microphone: "" };
   /** @type {Record<DeviceName, boolean>} */
   #on;

@@ -138,8 +138,8 @@ export class Lobby extends Emitter {
   }
 }
 
-const FIRST = ["amber", "bright", "calm", "clear", "green", "kind", "quick", "quiet", "silver", "warm"];
-const SECOND = ["birch", "cloud", "field", "harbor", "lake", "maple", "meadow", "moon", "river", "tide"];
+const FIRST = "amber bright calm clear green kind quick quiet silver warm".split(" ");
+const SECOND = "birch cloud field harbor lake maple meadow moon river tide".split(" ");
 
 /** A name for a room of one's own, easy to say on the phone. */
 function randomRoom() {

@@ -16,8 +16,8 @@ export class Panel {
   #open = null;
   /** @type {Record<Section, {button: HTMLButtonElement, section: HTMLElement}>} */
   #parts = {
-    people: { button: byId("people", HTMLButtonElement), section: byId("people-panel", HTMLElement) },
-    chat: { button: byId("chat", HTMLButtonElement), section: byId("chat-panel", HTMLElement) },
+    people: part("people"),
+    chat: part("chat"),
   };
   #opened;
 
@@ -66,4 +66,12 @@ export class Panel {
     this.#badge.hidden = count === 0;
     label(this.#parts.chat.button, count ? `Chat, ${count} unread` : "Chat");
   }
+}
+
+/** @param {Section} name */
+function part(name) {
+  return {
+    button: byId(name, HTMLButtonElement),
+    section: byId(`${name}-panel`, HTMLElement),
+  };
 }

@@ -23,7 +23,10 @@ export class Stage {
   #tiles = new Map();
   /** @type {Picture[]} */
   #pictures = [];
-  /** The key that the person made large; null: they did not choose; "": nothing shall be large. @type {string | null} */
+  /**
+   * The key that the person made large; null: they did not choose; "": nothing shall be large.
+   * @type {string | null}
+   */
   #pinned = null;
   #room;
 

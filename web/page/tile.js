@@ -22,13 +22,15 @@ import { icon, setIcon } from "./icons.js";
  * @property {string} note what is wrong, in plain words
  */
 
+const MUTED = { role: "img", "aria-label": "microphone off" };
+
 /** An element that shows a Picture. */
 export class Tile {
   element;
   #video = create("video", { attributes: { "aria-hidden": "true" } });
   #avatar;
   #caption = create("span", { class: "caption-text" });
-  #muted = create("span", { class: "caption-muted", attributes: { role: "img" } }, icon("microphone-off"));
+  #muted = create("span", { class: "caption-muted", attributes: MUTED }, icon("microphone-off"));
   #note = create("p", { class: "tile-note" });
   #pin = create("button", { class: "pin", attributes: { type: "button" } });
   /** @type {MediaStreamTrack | null} */
@@ -44,7 +46,6 @@ export class Tile {
     this.#video.muted = this.#video.autoplay = this.#video.playsInline = true;
     this.#video.disablePictureInPicture = !picture.screen;
     this.#avatar = avatar(picture.name, picture.identity);
-    this.#muted.setAttribute("aria-label", "microphone off");
     setIcon(this.#pin, "pin");
     this.#pin.addEventListener("click", pinned);
     this.element = create(
@@ -120,7 +121,8 @@ export function avatar(name, identity) {
  */
 export function initials(name) {
   const words = name.trim().split(/[\s._-]+/u).filter(Boolean);
-  const letters = [words[0], words.length > 1 ? words.at(-1) : ""].map((word) => [...(word ?? "")][0]);
+  const chosen = words.length > 1 ? [words[0], words.at(-1)] : words;
+  const letters = chosen.map((word) => [...(word ?? "")][0]);
   return letters.join("").toUpperCase() || "?";
 }
 
