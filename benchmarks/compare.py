@@ -9,6 +9,7 @@ each peer connection, as it comes, and with one thread for all, which suits one 
 
 import argparse
 import statistics
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from benchmarks.servers import (
     media_relay_server,
 )
 from benchmarks.table import megabytes, microseconds, milliseconds, rate, share, table
-from benchmarks.tester import Load, Outcome, TesterError
+from benchmarks.tester import Load, Outcome, RunError
 
 VIEWERS = 5  # of the naive server, which encodes for each of them
 
@@ -90,7 +91,7 @@ def knee(bench: Bench) -> list[str]:
     outcomes = [bench.measure(ramp(1, 50, 8), strict=False) for _ in range(bench.runs)]
     knees = [outcome for outcome in outcomes if outcome.knee is not None]
     if not knees:
-        raise TesterError("Even the first step of the ramp failed.")
+        raise RunError("Even the first step of the ramp failed.")
     middle = statistics.median_low(o.knee.packets_received for o in knees if o.knee)
     return cells(next(o for o in knees if o.knee and o.knee.packets_received == middle))
 
@@ -122,13 +123,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measured(bench: Bench, comparison: Comparison) -> list[str]:
-    """The cells of one server's row; the reason where there is nothing."""
+    """The cells of one server's row; dashes, and a line that says why, where there is nothing."""
     try:
         if comparison.steady is None:
             return knee(bench)
         return cells(bench.medians(comparison.steady(bench.seconds)))
-    except (TesterError, ServerError) as error:
-        return [f"not measured: {str(error).splitlines()[-1]}", *[""] * (len(HEAD) - 3)]
+    except (RunError, ServerError) as error:
+        print(f"Not measured: {error}", file=sys.stderr, flush=True)
+        return ["–"] * (len(HEAD) - 2)
 
 
 if __name__ == "__main__":

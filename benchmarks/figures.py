@@ -18,7 +18,7 @@ from benchmarks import tester
 from benchmarks.namespaces import NamespaceError, Network, joined_namespaces, loopback
 from benchmarks.servers import Server, ServerError, aiosfu_server
 from benchmarks.table import kilobytes, microseconds, milliseconds, rate, share, table
-from benchmarks.tester import Load, Outcome, TesterBusyError, TesterError
+from benchmarks.tester import BusyError, Load, Outcome, RunError
 
 ROOM = 50  # subscribers of the single publisher
 FEW, MANY = 50, 250  # subscribers between which memory is compared
@@ -52,7 +52,7 @@ class Bench:
             with self.start() as server:
                 try:
                     return tester.run(self.network.client, server, load, strict=strict)
-                except TesterBusyError:
+                except BusyError:
                     if attempt == ATTEMPTS - 1:
                         raise
         raise AssertionError("unreachable")
@@ -116,7 +116,7 @@ def knees(bench: Bench, load: Load) -> list[float]:
     for _ in range(bench.runs):
         outcome = bench.measure(load, strict=False)
         if outcome.knee is None:
-            raise TesterError("Even the first step of the ramp failed.")
+            raise RunError("Even the first step of the ramp failed.")
         for step in outcome.steps:
             cost = microseconds(step.server_cpu_per_packet or 0)
             print(f"  {rate(step.packets_expected)}: {cost}, {step.reason or 'no loss'}")
@@ -249,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             title, measure = ROWS[row]
             try:
                 print(f"{title}: {measure(bench)}", flush=True)
-            except (TesterError, ServerError) as error:
+            except (RunError, ServerError) as error:
                 print(f"{title}: not measured: {error}", file=sys.stderr, flush=True)
 
 

@@ -17,11 +17,11 @@ MAX_BEHIND = 0.1  # s; a tester that sends later than this measures itself
 COMMAND = (sys.executable, "-c", "from benchmarks.load.cli import load; load()", "--quiet")
 
 
-class TesterError(Exception):
+class RunError(Exception):
     """A load could not be run or measured; the message says why."""
 
 
-class TesterBusyError(TesterError):
+class BusyError(RunError):
     """The tester was at its own end: the figures are not the server's."""
 
 
@@ -67,11 +67,11 @@ class Outcome:
         """A figure that must have been measured.
 
         Raises:
-            TesterError: It was not.
+            RunError: It was not.
         """
         value = self.metrics.get(name)
         if value is None:
-            raise TesterError(f"The load told no {name}.")
+            raise RunError(f"The load told no {name}.")
         return value
 
 
@@ -85,8 +85,8 @@ def run(place: Namespace, server: Server, load: Load, *, strict: bool = True) ->
         strict: Whether a tester that was at its own end is an error; a ramp says so of its steps.
 
     Raises:
-        TesterBusyError: The tester was at its own end.
-        TesterError: The load could not be run, or ended early.
+        BusyError: The tester was at its own end.
+        RunError: The load could not be run, or ended early.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "result.json"
@@ -105,7 +105,7 @@ def run(place: Namespace, server: Server, load: Load, *, strict: bool = True) ->
                 process.terminate()
                 process.wait()
         if not file.exists():
-            raise TesterError(written.decode(errors="replace").strip()[-2000:])
+            raise RunError(written.decode(errors="replace").strip()[-2000:])
         return judge(from_json(file.read_bytes()), strict=strict)
 
 
@@ -113,16 +113,16 @@ def judge(result: Result, *, strict: bool = True) -> Outcome:
     """Take the figures out of a result, if they are the server's.
 
     Raises:
-        TesterBusyError: The tester lost datagrams itself, or sent too late.
-        TesterError: The run ended early.
+        BusyError: The tester lost datagrams itself, or sent too late.
+        RunError: The run ended early.
     """
     if result.interrupted:
-        raise TesterError(result.interrupted)
+        raise RunError(result.interrupted)
     metrics = result.metrics
     if strict and (drops := metrics.get("tester_drops")):
-        raise TesterBusyError(f"The tester itself lost {drops:.0f} datagrams.")
+        raise BusyError(f"The tester itself lost {drops:.0f} datagrams.")
     if strict and (behind := metrics.get("tester_behind") or 0) > MAX_BEHIND:
-        raise TesterBusyError(f"The tester was up to {behind:.2f} s too late with what it sent.")
+        raise BusyError(f"The tester was up to {behind:.2f} s too late with what it sent.")
     return Outcome(metrics, result.knee, result.steps)
 
 
