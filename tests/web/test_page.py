@@ -3,7 +3,7 @@
 import re
 
 from aiohttp import web
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from signaling.app import create_app
 from tests.support.chromium import Chromium, Tab
@@ -44,7 +44,7 @@ async def enter(chromium: Chromium, url: str, name: str) -> Tab:
     return tab
 
 
-def tile(page: Page, name: str) -> object:
+def tile(page: Page, name: str) -> Locator:
     return page.get_by_role("article", name=name, exact=True)
 
 
@@ -126,9 +126,13 @@ async def test_shared_screen_is_large(chromium: Chromium, server: RunningServer)
     await ben.decodes(2)
 
     async def width(name: str) -> float:
-        return (await tile(ben.page, name).bounding_box())["width"]
+        box = await tile(ben.page, name).bounding_box()
+        return box["width"] if box else 0.0
 
-    await until(lambda: _twice(width, "Ann's screen", "Ben (you)"), "it is twice as wide")
+    async def is_large() -> bool:
+        return await width("Ann's screen") > 2 * await width("Ben (you)")
+
+    await until(is_large, "it is twice as wide as a person")
     await ben.page.get_by_role("button", name="Make Ann's screen small").click()
     await expect(screen).not_to_have_class(re.compile("focused"))
 
@@ -140,10 +144,6 @@ async def test_shared_screen_is_large(chromium: Chromium, server: RunningServer)
     await ann.page.click("#leave")
     await ann.until(f"({LEFT_OVER})().length === 0", "everything is closed, the screen too")
     assert ann.errors == ben.errors == []
-
-
-async def _twice(width: object, large: str, small: str) -> bool:
-    return await width(large) > 2 * await width(small)
 
 
 async def test_chat(chromium: Chromium, server: RunningServer) -> None:
