@@ -123,13 +123,20 @@ class ProcessFleet:
         for place in self._places.values():
             loads[place] += 1
         for client in clients:
-            place = loads.index(min(loads))
+            place = min(self._allowed(client), key=loads.__getitem__)
             loads[place] += 1
             self._places[client.name] = place
             shares[place].append(client)
         for process, share in zip(self._processes, shares, strict=True):
             if share:
                 process.order(Join(tuple(share)))
+
+    def _allowed(self, client: ClientSpec) -> range:
+        """The processes that a client may be in: those of a burst have the last to themselves."""
+        count = len(self._processes)
+        if self._plan.scenario != "burst" or count == 1:
+            return range(count)
+        return range(count - 1, count) if client.apart else range(count - 1)
 
     async def leave(self, names: Sequence[str]) -> None:
         """See `Fleet.leave`."""

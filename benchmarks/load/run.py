@@ -27,6 +27,7 @@ from benchmarks.load.window import Window
 
 JOIN_INTERVAL = 0.1  # s between the portions of a paced fill
 PATIENCE = 5 * SAMPLE_INTERVAL  # s without a sample of a process before it is not waited for
+MAX_SILENCE = 10  # points without a packet, while media is sent, after which the server is dead
 MIN_GROWTH_TIME = 60.0  # s; memory over less says nothing about its growth
 
 
@@ -103,7 +104,7 @@ class Run:
 
     async def _watch(self) -> None:
         """A point each second; ends with an error when there is nothing left to measure."""
-        ever_connected, next_time = False, self._started
+        ever_connected, silent, next_time = False, 0, self._started
         while True:
             next_time += SAMPLE_INTERVAL
             await asyncio.sleep(max(0.0, next_time - time.monotonic()))
@@ -117,8 +118,17 @@ class Run:
             ever_connected = ever_connected or self._collector.count("connected") > 0
             if ever_connected and not self._collector.count("connected", "joining", "left"):
                 raise LoadError(f"All clients were cut off: {self._main_problem()}")
+            silent = self._silence(silent, point)
+            if silent == MAX_SILENCE:
+                raise LoadError(f"Nothing has come from the server for {MAX_SILENCE} s.")
             if self._collector.processes and not self._collector.running():
                 raise LoadError(f"The tester's processes ended: {self._main_problem()}")
+
+    def _silence(self, before: int, point: Point) -> int:
+        """For how many points nothing has come from a server that once sent something."""
+        if point.packets_received or not (point.packets_sent and point.subscribers):
+            return 0
+        return before + 1 if before or any(p.packets_received for p in self.result.points) else 0
 
     def _main_problem(self) -> str:
         problems = list(self._collector.problems())
