@@ -5,6 +5,11 @@ from collections.abc import Callable
 from itertools import count
 
 
+def reraise(error: Exception) -> None:
+    """What is done about a bug where nobody said otherwise: in tests, it must show."""
+    raise error
+
+
 class Timer:
     """One pending call; `cancel` is idempotent."""
 
@@ -32,10 +37,13 @@ class Timers:
 
     Attributes:
         on_earlier: Called when `get_timer` has become earlier than it was; set by the shell.
+        on_error: Called with what a callback raised, which only a bug can make it do; the others
+            still run. The default raises it again; the shell logs it.
     """
 
     def __init__(self) -> None:
         self.on_earlier: Callable[[], None] = lambda: None
+        self.on_error: Callable[[Exception], None] = reraise
         self._heap: list[tuple[float, int, Timer]] = []
         self._order = count()
 
@@ -63,4 +71,7 @@ class Timers:
             callback = timer.callback
             if callback is not None:
                 timer.callback = None
-                callback(now)
+                try:
+                    callback(now)
+                except Exception as error:
+                    self.on_error(error)

@@ -121,7 +121,11 @@ class PeerNegotiator:
         """The present peer, perhaps with new ICE credentials, or another one."""
         peer = self.peer
         remote = peer.remote if peer is not None and peer.alive else None
-        if peer is not None and remote is not None and told.fingerprints == remote.fingerprints:
+        if (
+            peer is not None
+            and remote is not None
+            and (told.fingerprints, told.dtls_role) == (remote.fingerprints, remote.dtls_role)
+        ):
             if told.ice != remote.ice:
                 self._media.endpoint.restart_ice(peer, now=now)
             return peer
@@ -168,6 +172,8 @@ class PeerNegotiator:
         for section in sections:
             sid = named.get(section.mid) or self._tracks.get(section.mid, "")
             track = self._participant.tracks.get(sid)
+            if track is not None and track in carried.values():
+                raise LocalError(f"two m-lines name the track {sid}")
             if track is None:
                 if section.mid in named:
                     raise LocalError(f"you have no track {sid!r}", name="track_not_found")
@@ -239,6 +245,8 @@ class SubscriberNegotiator:
         if peer is None:
             peer = self._media.endpoint.create_peer(f"{participant.sid}/subscriber", now=now)
             participant.set_peer("subscriber", peer, now=now)
+        elif not peer.alive:
+            return None  # the client was told, and has to join again
         slots = list(participant.subscriptions.plan())
         self._sections = tuple(
             OfferSection(
@@ -277,9 +285,9 @@ class SubscriberNegotiator:
         assert peer is not None
         # An answer that is refused leaves the offer in flight: the client may answer again.
         result = accept_answer(sdp, self._sections, self._media.config)
-        self._sections = None
         if result.transport is not None:
             peer.start(result.transport, now=now)
+        self._sections = None
         self._participant.subscriptions.agreed(result.send, result.rejected, now=now)
         if self._again:
             self._again = False

@@ -1,10 +1,11 @@
 """One track's packets to all its subscribers, a batch at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sfu.forward.layout import HeaderLayout
 from sfu.forward.run import Run, write_run
+from sfu.timers import reraise
 from sfu.wire.parameters import Kind
 from sfu.wire.rtp import RtpPacket
 
@@ -58,7 +59,9 @@ class Forwards(Protocol):
 class Fanout:
     """The sinks of one track, grouped so that each batch is written once per layout."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_error: Callable[[Exception], None] = reraise) -> None:
+        """`on_error` is called with what a sink or forwarder raised: it is served no more."""
+        self._on_error = on_error
         self._groups: dict[HeaderLayout, list[Forwards]] = {}
         self._sinks: list[TrackSink] = []
 
@@ -88,11 +91,6 @@ class Fanout:
             for forwarder in forwarders:
                 forwarder.restart()
 
-    @property
-    def has_forwarders(self) -> bool:
-        """Whether any subscriber wants the track."""
-        return bool(self._groups)
-
     def add_sink(self, sink: TrackSink) -> None:
         """Hand the packets to `sink` too."""
         self._sinks = [*self._sinks, sink]
@@ -100,11 +98,6 @@ class Fanout:
     def remove_sink(self, sink: TrackSink) -> None:
         """Hand `sink` no more."""
         self._sinks = [other for other in self._sinks if other is not sink]
-
-    @property
-    def empty(self) -> bool:
-        """Whether nobody wants the track."""
-        return not self._groups and not self._sinks
 
     def forward(
         self,
@@ -117,6 +110,14 @@ class Fanout:
         for layout, forwarders in self._groups.items():
             run = write_run(packets, layout, extensions)
             for forwarder in forwarders:
-                forwarder.forward(run, packets, now=now)
+                try:
+                    forwarder.forward(run, packets, now=now)
+                except Exception as error:
+                    self.remove(forwarder)
+                    self._on_error(error)
         for sink in self._sinks:
-            sink.receive_packets(packets, now=now)
+            try:
+                sink.receive_packets(packets, now=now)
+            except Exception as error:
+                self.remove_sink(sink)
+                self._on_error(error)

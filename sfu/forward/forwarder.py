@@ -80,7 +80,6 @@ class Forwarder:
             on_state: Called when the state changes, with the codec at fault if there is one.
         """
         self.kind: Kind = parameters.kind
-        self.mid = parameters.mid
         self.layout = layout
         self.ssrc = ssrc
         self.rtx_ssrc = rtx_ssrc
@@ -95,6 +94,8 @@ class Forwarder:
         self._timestamp = TimestampMunger()
         self._flowing = False
         self._rtx_sequence = first_sequence_number
+        self._plain_extensions: tuple[tuple[int, str], ...] = ()
+        self._plain_from = self._sequence.next
         self._resends: OrderedDict[int, tuple[int, float]] = OrderedDict()
         self._reports: OrderedDict[int, float] = OrderedDict()
         self._packets = self._octets = 0
@@ -106,7 +107,8 @@ class Forwarder:
     def attach(self, source: TrackSource, *, now: float) -> None:
         """Send this track from its next key frame (audio: from its next packet) on."""
         self._source = source
-        self.pause()
+        self.restart()
+        self._sequence.restart()
         if self.kind == "video":
             source.request_key_frame(now=now)
 
@@ -124,10 +126,12 @@ class Forwarder:
         self.pause()
         self._timestamp.restart()
 
-    @property
-    def wants_key_frame(self) -> bool:
-        """Whether video waits for a key frame to start."""
-        return self.kind == "video" and not self._flowing and self._source is not None
+    def renegotiate(self, parameters: SendParameters, layout: HeaderLayout) -> None:
+        """The same m-line was agreed on anew, with other payload types or extensions."""
+        self.layout = layout
+        self._nack = parameters.nack
+        self._plain_from = self._sequence.next
+        self.pause()
 
     def forward(self, run: Run, packets: Sequence[RtpPacket], *, now: float) -> None:
         """Send a run of packets of the attached track."""
@@ -165,31 +169,33 @@ class Forwarder:
                 self._set_state("unsupported", codec)
                 self._flowing = False
                 continue
-            switched = packet.ssrc != self._sequence.ssrc and packet.ssrc == source.active_ssrc
-            if switched or not self._flowing:
+            active = packet.ssrc == source.active_ssrc
+            if active and not (self._flowing and packet.ssrc == self._sequence.ssrc):
                 if self.kind == "video" and not packet.key_frame:
                     self._flowing = False
                     source.request_key_frame(now=now)
                     continue
-                self._sequence.start(packet.ssrc, packet.index)
                 self._timestamp.start(packet.ssrc, packet.timestamp, codec.clock_rate, now=now)
+                self._sequence.start(packet.ssrc, packet.index, self._timestamp.offset)
                 self._flowing = True
                 self._set_state("active", None)
-            sent = self._sequence.map(packet.ssrc, packet.index)
-            if sent is None:
+            mapped = self._sequence.map(packet.ssrc, packet.index) if self._flowing else None
+            if mapped is None:
                 continue
+            sent, timestamp_offset = mapped
             run = write_run((packet,), self.layout, extensions)
             if not run.items:
                 self._sequence.drop(packet.ssrc, packet.index)
                 continue
             data = bytearray(run.items[0][0])
-            timestamp = (packet.timestamp + self._timestamp.offset) & 0xFFFFFFFF
+            timestamp = (packet.timestamp + timestamp_offset) & 0xFFFFFFFF
             _PATCH(data, 2, sent & 0xFFFF, timestamp, self.ssrc)
             if self._send(data, run.items[0][4]):
                 self._packets += 1
                 self._octets += run.payload_size
-                self._timestamp.last_sent = packet.timestamp
-                self._timestamp.last_time = now
+                if active:
+                    self._timestamp.last_sent = packet.timestamp
+                    self._timestamp.last_time = now
 
     def _send(self, data: bytearray, sequence_offset: int) -> bool:
         """Number, protect and send one packet."""
@@ -233,8 +239,12 @@ class Forwarder:
             if count >= MAX_RESENDS or (count and now - last < interval):
                 continue
             origin = self._sequence.reverse(sent)
-            packet = source.cached_packet(*origin) if origin else None
-            if packet is None or not self._resend(packet, sent, source, now=now):
+            packet = source.cached_packet(origin[0], origin[1]) if origin else None
+            if (
+                origin is None
+                or packet is None
+                or not self._resend(packet, sent, origin[2], source, now=now)
+            ):
                 self._not_found += 1
                 continue
             self._retransmitted += 1
@@ -243,15 +253,29 @@ class Forwarder:
             if len(self._resends) > REMEMBERED_RESENDS:
                 self._resends.popitem(last=False)
 
-    def _resend(self, packet: RtpPacket, sent: int, source: TrackSource, *, now: float) -> bool:
-        template = self.layout.template(packet, source.sent_extensions())
+    def _resend(
+        self,
+        packet: RtpPacket,
+        sent: int,
+        timestamp_offset: int,
+        source: TrackSource,
+        *,
+        now: float,
+    ) -> bool:
+        extensions = source.sent_extensions()
+        template = self.layout.template(packet, extensions)
         if template is None:
             return False
         data = bytearray(template.data)
-        timestamp = (packet.timestamp + self._timestamp.offset) & 0xFFFFFFFF
+        timestamp = (packet.timestamp + timestamp_offset) & 0xFFFFFFFF
         rtx_payload_type = self.layout.rtx.get(data[1] & 0x7F)
         if rtx_payload_type is None or self.rtx_ssrc is None:
-            # Plain retransmission: the same packet, to the last bit (see `HeaderLayout`).
+            # Plain retransmission: the same packet, to the last bit (see `HeaderLayout`), or none.
+            if extensions != self._plain_extensions:
+                self._plain_extensions = extensions
+                self._plain_from = max(self._plain_from, self._sequence.next)
+            if sent < self._plain_from:
+                return False
             _PATCH(data, 2, sent & 0xFFFF, timestamp, self.ssrc)
             return self._send(data, 0)
         start = template.payload_offset

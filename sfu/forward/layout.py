@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from struct import Struct
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from sfu.wire.extensions import encode_abs_send_time, encode_header_extensions
 from sfu.wire.parameters import OPUS, RED, Codec, Extension, SendParameters
@@ -11,7 +12,7 @@ from sfu.wire.rtp import RtpPacket
 
 _HEADER = Struct("!BBHII").pack
 _BARE_HEADER_SIZE = 12
-_MAX_LAYOUTS = 256  # browsers' versions and platforms make a few dozen
+_MAX_COPIES = 64  # sets of ids that publishers use; all browsers together have a few
 
 # What a publisher says about its media that a subscriber needs too. All else in a header extension
 # concerns one hop alone.
@@ -45,13 +46,18 @@ class HeaderLayout:
     Equal layouts are one object (`LayoutTable`), so that a packet is written once for all of them.
     """
 
-    __slots__ = ("_copies", "extensions", "mixed", "payload_types", "rtx")
+    __slots__ = ("__weakref__", "_copies", "extensions", "mixed", "payload_types", "rtx")
 
     def __init__(self, parameters: SendParameters) -> None:
         self.payload_types: Mapping[Codec, int] = dict(parameters.payload_types)
         self.rtx: Mapping[int, int] = dict(parameters.rtx)
-        extensions = dict(parameters.extensions)
-        if parameters.nack and not parameters.rtx:
+        # RFC 8285 4.3: ids above 14 need the two-byte form.
+        extensions = {
+            uri: identifier
+            for uri, identifier in parameters.extensions.items()
+            if identifier <= 14 or parameters.mixed
+        }
+        if parameters.nack and not parameters.rtx.keys() >= set(parameters.payload_types.values()):
             # Without RTX we repeat the very same packet under the same SRTP index. It must be the
             # same to the last bit: AES-GCM does not survive two messages under one nonce
             # (RFC 7714 8.1), so nothing in it may differ from one transmission to the next.
@@ -102,6 +108,8 @@ class HeaderLayout:
         if packet.extensions and sent_extensions:
             copies = self._copies.get(sent_extensions)
             if copies is None:
+                if len(self._copies) >= _MAX_COPIES:
+                    self._copies.clear()
                 copies = self._copies[sent_extensions] = tuple(
                     (source, extensions[uri])
                     for source, uri in sent_extensions
@@ -137,10 +145,10 @@ class HeaderLayout:
 
 
 class LayoutTable:
-    """All layouts in use, each once."""
+    """All layouts in use, each once; one that nobody uses any more is forgotten."""
 
     def __init__(self) -> None:
-        self._layouts: dict[object, HeaderLayout] = {}
+        self._layouts: WeakValueDictionary[object, HeaderLayout] = WeakValueDictionary()
 
     def layout(self, parameters: SendParameters) -> HeaderLayout:
         """The layout of an m-line that was negotiated so."""
@@ -153,9 +161,6 @@ class LayoutTable:
         )
         layout = self._layouts.get(key)
         if layout is None:
-            # A client may make up any layout that it likes; the table must not grow with them.
-            if len(self._layouts) >= _MAX_LAYOUTS:
-                return HeaderLayout(parameters)
             layout = self._layouts[key] = HeaderLayout(parameters)
         return layout
 

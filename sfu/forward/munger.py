@@ -13,6 +13,7 @@ class _Segment(NamedTuple):
     first: int
     offset: int
     sent_from: int
+    timestamp_offset: int
 
 
 class SequenceMunger:
@@ -20,41 +21,54 @@ class SequenceMunger:
 
     `start` begins a new segment behind all that was sent; `drop` closes the gap of a packet that is
     never sent; `map` and `reverse` translate. The newest segment's `ssrc`, `first` and `offset` are
-    plain attributes so that the fan-out can use them for a whole run of packets.
+    plain attributes so that the fan-out can use them for a whole run of packets. Each segment keeps
+    the timestamp offset of its time: a packet is always sent with the timestamp that it had first.
     """
 
     def __init__(self, first: int) -> None:
         """`first` is the first index that will be sent."""
         self.next = first
+        self._forget()
+
+    def _forget(self) -> None:
         self.ssrc = -1
         self.first = 0
         self.offset = 0
         self._segments: deque[_Segment] = deque(maxlen=_MAX_SEGMENTS)
 
-    def start(self, ssrc: int, index: int) -> None:
+    def start(self, ssrc: int, index: int, timestamp_offset: int) -> None:
         """From `index` of `ssrc` on, go on behind the last packet sent."""
-        self._push(ssrc, index, self.next - index)
+        self._push(ssrc, index, self.next - index, timestamp_offset)
 
-    def _push(self, ssrc: int, first: int, offset: int) -> None:
+    def restart(self) -> None:
+        """Other sources follow, which may have the SSRCs of those before."""
+        self._forget()
+
+    def _push(self, ssrc: int, first: int, offset: int, timestamp_offset: int) -> None:
         self.ssrc, self.first, self.offset = ssrc, first, offset
-        self._segments.append(_Segment(ssrc, first, offset, first + offset))
+        self._segments.append(_Segment(ssrc, first, offset, first + offset, timestamp_offset))
 
-    def map(self, ssrc: int, index: int) -> int | None:
-        """The index under which to send this packet; None for one that must not be sent.
+    def map(self, ssrc: int, index: int) -> tuple[int, int] | None:
+        """How to send this packet; None for one that must not be sent.
 
         A packet older than what was started last goes out only where its place was kept free.
+
+        Returns:
+            The index to send it as, and what to add to its timestamp.
         """
+        segments = self._segments
         if ssrc == self.ssrc and index >= self.first:
             sent = index + self.offset
             if sent >= self.next:
                 self.next = sent + 1
-            return sent
-        segments = self._segments
+            return sent, segments[-1].timestamp_offset
         for position in range(len(segments) - 2, -1, -1):
             segment = segments[position]
             if segment.ssrc == ssrc and index >= segment.first:
                 sent = index + segment.offset
-                return sent if sent < segments[position + 1].sent_from else None
+                if sent < segments[position + 1].sent_from:
+                    return sent, segment.timestamp_offset
+                return None
         return None
 
     def drop(self, ssrc: int, index: int) -> None:
@@ -64,15 +78,15 @@ class SequenceMunger:
         the subscriber takes it as lost.
         """
         if ssrc == self.ssrc and index >= self.first and index + self.offset >= self.next:
-            self._push(ssrc, index + 1, self.offset - 1)
+            self._push(ssrc, index + 1, self.offset - 1, self._segments[-1].timestamp_offset)
 
-    def reverse(self, sent: int) -> tuple[int, int] | None:
-        """(SSRC, index) of the packet that was or would have been sent as `sent`."""
+    def reverse(self, sent: int) -> tuple[int, int, int] | None:
+        """(SSRC, index, timestamp offset) of the packet that was or would have been `sent`."""
         if sent >= self.next:
             return None
         for segment in reversed(self._segments):
             if sent >= segment.sent_from:
-                return segment.ssrc, sent - segment.offset
+                return segment.ssrc, sent - segment.offset, segment.timestamp_offset
         return None
 
     def unwrap(self, sequence_number: int) -> int:
@@ -83,7 +97,7 @@ class SequenceMunger:
 class TimestampMunger:
     """Keeps RTP timestamps continuous when the source changes.
 
-    The offset changes only with the SSRC: a source that pauses goes on counting, and so must we.
+    The offset changes only with the source: one that pauses goes on counting, and so must we.
 
     Attributes:
         offset: What to add to the source's timestamps.

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sfu.forward.layout import HeaderLayout, Template
-from sfu.wire.parameters import Codec
 from sfu.wire.rtp import RtpPacket
 
 
@@ -22,7 +21,6 @@ class Run:
         highest: Highest index.
         last_timestamp: Source timestamp of the last packet.
         plain: Whether every packet is simply to be sent.
-        unsupported: Codec of the first packet that the layout cannot take, None without one.
     """
 
     items: list[tuple[bytes, int, int, int, int]]
@@ -34,7 +32,6 @@ class Run:
     highest: int
     last_timestamp: int
     plain: bool
-    unsupported: Codec | None
 
 
 def write_run(
@@ -47,7 +44,6 @@ def write_run(
     sizes: list[int] = []
     size = payload_size = 0
     plain = True
-    unsupported: Codec | None = None
     first = packets[0]
     lowest = highest = first.index
     for packet in packets:
@@ -59,8 +55,6 @@ def write_run(
         template: Template | None = None
         if packet.payload:
             template = layout.template(packet, extensions)
-            if template is None:
-                unsupported = unsupported or packet.codec
         if template is None:
             plain = False
             continue
@@ -80,5 +74,4 @@ def write_run(
         highest,
         packets[-1].timestamp,
         plain,
-        unsupported,
     )

@@ -6,6 +6,8 @@ from collections.abc import Coroutine
 from random import SystemRandom
 from typing import Any
 
+import structlog
+
 from sfu.config import Config
 from sfu.net.data_channels import DataChannels
 from sfu.net.tcp import TcpPort
@@ -18,6 +20,13 @@ from sfu.room.rooms import Rooms
 from sfu.transport.address import Address
 from sfu.transport.buffers import SLOTS, ReceiveBatch
 from sfu.transport.dtls import Certificate
+
+log = structlog.get_logger(__name__)
+
+
+def _log_error(error: Exception) -> None:
+    """A bug: what it costs is contained, and the log says where to look."""
+    log.error("internal error", exc_info=error)
 
 
 class Worker:
@@ -40,6 +49,7 @@ class Worker:
             random=SystemRandom(),
             wall_offset=time.time() - self._loop.time(),
         )
+        self.endpoint.on_error = _log_error
         self.rooms = Rooms(config, self.endpoint)
         self.udp = UdpPort(config.media_hosts, config.udp_port, on_batch=self._receive_batch)
         self.tcp: TcpPort | None = None
@@ -95,23 +105,29 @@ class Worker:
     # -- driving
 
     def _receive_batch(self, batch: ReceiveBatch) -> None:
-        self.endpoint.receive_batch(batch, now=self.now())
-        self._transmit()
+        try:
+            self.endpoint.receive_batch(batch, now=self.now())
+        finally:
+            self._transmit()
 
     def _receive_datagrams(self, datagrams: list[tuple[bytes, Address]]) -> None:
         now = self.now()
-        for start in range(0, len(datagrams), SLOTS):
-            self._tcp_batch.load(datagrams[start : start + SLOTS])
-            self.endpoint.receive_batch(self._tcp_batch, now=now)
-        self._transmit()
+        try:
+            for start in range(0, len(datagrams), SLOTS):
+                self._tcp_batch.load(datagrams[start : start + SLOTS])
+                self.endpoint.receive_batch(self._tcp_batch, now=now)
+        finally:
+            self._transmit()
 
     def _tcp_closed(self, address: Address) -> None:
         self.endpoint.forget_address(address)
 
     def _handle_timer(self) -> None:
         self._timer = None
-        self.endpoint.handle_timer(now=self.now())
-        self._transmit()
+        try:
+            self.endpoint.handle_timer(now=self.now())
+        finally:
+            self._transmit()
 
     def _flush_soon(self) -> None:
         """Something wants to be sent or woken that no datagram caused."""

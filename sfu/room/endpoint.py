@@ -1,6 +1,7 @@
 """All peers behind one port: which datagram is whose, and what it becomes."""
 
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 
 from sfu.config import Config
@@ -11,10 +12,10 @@ from sfu.room.identifiers import Identifiers
 from sfu.room.peer import Peer
 from sfu.room.publisher import Feed, Publisher
 from sfu.room.subscriber import Subscriber
-from sfu.timers import Timers
+from sfu.timers import Timers, reraise
 from sfu.transport.address import Address
 from sfu.transport.buffers import SLOT_SIZE, ReceiveBatch
-from sfu.transport.demultiplexer import is_dtls, is_stun
+from sfu.transport.demultiplexer import MIN_SIZE, is_dtls, is_media, is_rtcp, is_stun
 from sfu.transport.dtls import Certificate
 from sfu.transport.events import (
     TransportClosed,
@@ -44,6 +45,8 @@ class Endpoint:
         outbox: What is to be sent.
         wall_offset: Unix seconds less monotonic seconds.
         dropped: Datagrams that were not taken, by reason.
+        on_error: Called with what only a bug can raise; the default raises it again, the shell logs
+            it.
     """
 
     def __init__(
@@ -61,9 +64,11 @@ class Endpoint:
         self.certificate = certificate
         self.identifiers = Identifiers(random)
         self.timers = Timers()
+        self.timers.on_error = self.report
         self.outbox = Outbox()
         self.wall_offset = wall_offset
         self.dropped: Counter[str] = Counter()
+        self.on_error: Callable[[Exception], None] = reraise
         self.packets_received = 0
         self._dispatcher = Dispatcher(self.outbox)
         self._layouts = LayoutTable()
@@ -159,6 +164,7 @@ class Endpoint:
             return
         if previous is not None:
             del self._addresses[previous][address]
+            previous.transport.forget_address(address)
         if len(known) >= MAX_ADDRESSES:
             oldest = next(other for other in known if other != peer.transport.address)
             del known[oldest], self._by_address[oldest]
@@ -200,55 +206,84 @@ class Endpoint:
         Packets are forwarded when the whole batch is read, subscriber by subscriber, so that what
         each of them gets can leave in few messages.
         """
-        view, lengths, addresses = batch.view, batch.lengths, batch.addresses
-        pointers, by_address = batch.pointers, self._by_address
-        dropped = self.dropped
         arrived: dict[Feed, list[RtpPacket]] = {}
         for slot in range(batch.count):
-            length = lengths[slot]
-            if length < 12:
-                dropped["short"] += 1
-                continue
-            offset = slot * SLOT_SIZE
-            address = addresses[slot]
-            first = view[offset]
-            if not 128 <= first <= 191:
-                self._receive_control(bytes(view[offset : offset + length]), address, now=now)
-                continue
-            peer = by_address.get(address)
-            if peer is None:
-                dropped["unknown_address"] += 1
-                continue
-            if 192 <= view[offset + 1] <= 223:  # RFC 5761 4
-                peer.receive_rtcp(bytes(view[offset : offset + length]), now=now)
-                continue
-            srtp = peer.transport.srtp
-            if srtp is None:
-                dropped["early_media"] += 1
-                continue
-            length = srtp.unprotect_in_place(pointers[slot], length)
-            if length < 0:
-                dropped["srtp"] += 1
-                continue
             try:
-                packet = parse_rtp(view[offset : offset + length], arrival=now)
-            except ParseError:
-                dropped["rtp"] += 1
-                continue
-            peer.transport.touch(now)
-            received = peer.publisher.receive_rtp(packet, now=now)
-            if received is not None:
-                feed, packet = received
-                packets = arrived.get(feed)
-                if packets is None:
-                    arrived[feed] = [packet]
-                else:
-                    packets.append(packet)
+                self._receive(batch, slot, arrived, now)
+            except Exception as error:
+                self._contain(error, self._by_address.get(batch.addresses[slot]), now=now)
         self.packets_received += batch.count
         for feed, packets in arrived.items():
-            feed.track.receive(feed.stream, packets, now=now)
-            feed.publisher.after_batch(feed, now=now)
+            if feed.gone:  # by a goodbye in the same batch
+                continue
+            try:
+                feed.track.receive(feed.stream, packets, now=now)
+                feed.publisher.after_batch(feed, now=now)
+            except Exception as error:
+                self._contain(error, self._peer_of(feed), now=now)
         self._dispatcher.flush()
+
+    def _receive(
+        self, batch: ReceiveBatch, slot: int, arrived: dict[Feed, list[RtpPacket]], now: float
+    ) -> None:
+        """Take the datagram in one slot; media that is to be forwarded goes into `arrived`."""
+        length = batch.lengths[slot]
+        if length < MIN_SIZE:
+            self.dropped["short"] += 1
+            return
+        view = batch.view
+        offset = slot * SLOT_SIZE
+        if not is_media(view[offset]):
+            data = bytes(view[offset : offset + length])
+            self._receive_control(data, batch.addresses[slot], now=now)
+            return
+        peer = self._by_address.get(batch.addresses[slot])
+        if peer is None:
+            self.dropped["unknown_address"] += 1
+            return
+        if is_rtcp(view[offset + 1]):
+            peer.receive_rtcp(bytes(view[offset : offset + length]), now=now)
+            return
+        srtp = peer.transport.srtp
+        if srtp is None:
+            self.dropped["early_media"] += 1
+            return
+        length = srtp.unprotect_in_place(batch.pointers[slot], length)
+        if length < 0:
+            self.dropped["srtp"] += 1
+            return
+        try:
+            packet = parse_rtp(view[offset : offset + length], arrival=now)
+        except ParseError:
+            self.dropped["rtp"] += 1
+            return
+        peer.transport.touch(now)
+        received = peer.publisher.receive_rtp(packet, now=now)
+        if received is not None:
+            feed, packet = received
+            packets = arrived.get(feed)
+            if packets is None:
+                arrived[feed] = [packet]
+            else:
+                packets.append(packet)
+
+    # -- bugs
+
+    def report(self, error: Exception) -> None:
+        """Tell the shell of what only a bug can raise."""
+        self.on_error(error)
+
+    def _contain(self, error: Exception, peer: Peer | None, *, now: float) -> None:
+        """A bug costs one peer, never the others whose packets came in the same batch."""
+        self.report(error)
+        if peer is not None and peer in self._addresses:
+            self.close_peer(peer, now=now)
+            peer.handle_event(TransportFailed("internal_error"))
+
+    def _peer_of(self, feed: Feed) -> Peer | None:
+        return next((p for p in self._addresses if p.publisher is feed.publisher), None)
+
+    # -- what is not media
 
     def _receive_control(self, data: bytes, address: Address, *, now: float) -> None:
         """STUN and DTLS (RFC 7983)."""

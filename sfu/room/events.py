@@ -78,7 +78,7 @@ class SubscriptionChanged:
     Attributes:
         track: The track.
         state: "active", "paused" or "failed".
-        reason: "", "muted", "codec_unsupported", "unsubscribed" or "not_allowed".
+        reason: "", "muted", "codec_unsupported", "unsubscribed" or "limit_reached".
     """
 
     track: Track
@@ -108,7 +108,7 @@ class MediaStateChanged:
 
 @dataclass(frozen=True, slots=True)
 class DataReceived:
-    """A data message; `sender` is None for one that the server itself sent."""
+    """A data message; `sender` is None for one of the server itself or of someone hidden."""
 
     sender: Participant | None
     payload: bytes

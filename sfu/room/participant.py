@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 
 NEGOTIATION_DELAY = 0.05  # s; who publishes a camera and a microphone makes one offer of them
 
+_KINDS: Mapping[Source, Kind] = {
+    "camera": "video",
+    "microphone": "audio",
+    "screen_share": "video",
+    "screen_share_audio": "audio",
+}
+
 Listener = Callable[[RoomEvent], None]
 
 
@@ -91,11 +98,13 @@ class Participant:
         self.subscriber: Peer | None = None
         self.channels: MessageChannels | None = None
         self.present = True
+        self._joining = True
         self._listener: Listener | None = listener
         self._negotiation_timer: Timer | None = None
         self._grace_timer: Timer | None = None
         self.subscriptions = Subscriptions(
             identifiers=room.endpoint.identifiers,
+            max_slots=room.config.max_media_sections,
             on_change=self._subscription_changed,
             on_negotiation_needed=self._negotiation_needed,
         )
@@ -104,6 +113,10 @@ class Participant:
     def hidden(self) -> bool:
         """Whether others do not see this participant."""
         return self.permissions.hidden
+
+    def settle(self) -> None:
+        """All that was there when it joined is subscribed to: later changes are coalesced."""
+        self._joining = False
 
     # -- hearing
 
@@ -154,9 +167,11 @@ class Participant:
         """Announce a track; its media is negotiated afterwards.
 
         Raises:
-            LocalError: "not_allowed".
+            LocalError: "not_allowed", or "bad_request" where the kind is not the source's.
             LimitError: "too_many_tracks".
         """
+        if _KINDS.get(source, kind) != kind:
+            raise LocalError(f"{source} is {_KINDS[source]}, not {kind}")
         if not self.permissions.may_publish(source):
             raise LocalError(f"you may not publish {source}", name="not_allowed")
         if len(self.tracks) >= self.room.config.max_tracks:
@@ -250,10 +265,8 @@ class Participant:
 
     def _negotiation_needed(self, now: float) -> None:
         if self._negotiation_timer is None:
-            # Who joins gets all that is there in one moment: then there is nothing to wait for.
-            joining = now + self.room.endpoint.wall_offset == self.joined_at
             self._negotiation_timer = self.room.endpoint.timers.call_at(
-                now if joining else now + NEGOTIATION_DELAY, self._negotiate
+                now if self._joining else now + NEGOTIATION_DELAY, self._negotiate
             )
 
     def _negotiate(self, now: float) -> None:

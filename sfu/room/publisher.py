@@ -28,12 +28,26 @@ from sfu.wire.rtp import RtpPacket
 
 REPORT_INTERVAL = 1.0  # s; RFC 3550's 5 s is for large groups, the field reports every second
 MAX_STREAMS = 64  # SSRCs of one peer, retransmissions included; whoever needs more is not a browser
+SILENCE_BEFORE_EVICTION = 5.0  # s; a muted encoder pauses, but then sends again under its SSRC
+NACKS_PER_PACKET = 250  # 4 bytes each at the worst: below 1,200
 LOCAL_SSRC = 1  # of our receiver reports; we send no media under it
 
 
 @dataclass(slots=True, eq=False)
 class Feed:
-    """One stream, the m-line that it came on and the track that it belongs to."""
+    """One stream, the m-line that it came on and the track that it belongs to.
+
+    Attributes:
+        publisher: Whose feed it is.
+        stream: The stream.
+        parameters: Of the m-line.
+        track: The track.
+        nack_timer: Pending while packets are missing.
+        key_frame_timer: Pending while a key frame is wanted.
+        fir_sequence: Of the last FIR (RFC 5104 4.3.1).
+        last_packet: When the last packet came, monotonic seconds.
+        gone: Whether the publisher has forgotten it.
+    """
 
     publisher: "Publisher"
     stream: InboundStream
@@ -42,6 +56,8 @@ class Feed:
     nack_timer: Timer | None = None
     key_frame_timer: Timer | None = None
     fir_sequence: int = 0
+    last_packet: float = 0.0
+    gone: bool = False
 
 
 class Publisher:
@@ -109,6 +125,7 @@ class Publisher:
         for table in (self._feeds, self._repairs):
             for ssrc in [ssrc for ssrc, feed in table.items() if gone(feed)]:
                 feed = table.pop(ssrc)
+                feed.gone = True
                 for timer in (feed.nack_timer, feed.key_frame_timer):
                     if timer:
                         timer.cancel()
@@ -155,16 +172,13 @@ class Publisher:
             if repaired is None:
                 if not self._place(packet, now=now):
                     self.unroutable += 1
-                    if self._transport.srtp:
-                        self._transport.srtp.forget_remote(packet.ssrc)
                     return None
                 feed = self._feeds.get(packet.ssrc)
                 repaired = self._repairs.get(packet.ssrc)
             if feed is None:
                 return self._receive_repair(repaired, packet, now=now) if repaired else None
-        if not feed.stream.receive(packet, now=now):
-            return None
-        return feed, packet
+        feed.last_packet = now
+        return (feed, packet) if feed.stream.receive(packet, now=now) else None
 
     def _receive_repair(
         self, feed: Feed, packet: RtpPacket, *, now: float
@@ -190,8 +204,10 @@ class Publisher:
 
     def _place(self, packet: RtpPacket, *, now: float) -> bool:
         """Find out what an unknown SSRC is; True when it is known from now on."""
+        if self._transport.srtp:
+            self._transport.srtp.note_remote(packet.ssrc, self._feeds.keys() | self._repairs.keys())
         section, rid = self._section_of(packet)
-        if section is None or len(self._feeds) + len(self._repairs) >= MAX_STREAMS:
+        if section is None or not self._has_room(now):
             return False
         parameters, track = section
         if packet.payload_type in parameters.rtx:
@@ -212,11 +228,22 @@ class Publisher:
             sender_clock=self._clock,
             rid=rid,
         )
-        self._feeds[packet.ssrc] = Feed(self, stream, parameters, track)
+        self._feeds[packet.ssrc] = Feed(self, stream, parameters, track, last_packet=now)
         track.add_stream(stream)
         if track.kind == "video":
             # Whoever waits for this track wants a key frame, and the sender's first may be lost.
             self._want_key_frame(stream, now)
+        return True
+
+    def _has_room(self, now: float) -> bool:
+        """Whether another stream is taken; perhaps in place of the one that is silent longest."""
+        if len(self._feeds) + len(self._repairs) < MAX_STREAMS:
+            return True
+        silent = min(self._feeds.values(), key=lambda feed: feed.last_packet, default=None)
+        if silent is None or now - silent.last_packet < SILENCE_BEFORE_EVICTION:
+            return False
+        silent.track.remove_stream(silent.stream)
+        self._forget(partial(is_, silent))
         return True
 
     def _section_of(self, packet: RtpPacket) -> tuple[tuple[ReceiveParameters, Track] | None, str]:
@@ -272,8 +299,9 @@ class Publisher:
     def _nack(self, feed: Feed, now: float) -> None:
         feed.nack_timer = None
         lost = feed.stream.due_nacks(now=now)
-        if lost:
-            self._send(Nack(LOCAL_SSRC, feed.stream.ssrc, tuple(lost)))
+        for start in range(0, len(lost), NACKS_PER_PACKET):
+            chunk = tuple(lost[start : start + NACKS_PER_PACKET])
+            self._send(Nack(LOCAL_SSRC, feed.stream.ssrc, chunk))
         self.after_batch(feed, now=now)
 
     def _want_key_frame(self, stream: InboundStream, now: float) -> None:

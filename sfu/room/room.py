@@ -117,6 +117,7 @@ class Room:
             for other in self.others(participant):
                 for track in filter(participant.wants, other.tracks.values()):
                     participant.subscriptions.add(track, now=now)
+        participant.settle()
         self._count_changed(participant)
         return participant
 
@@ -202,7 +203,7 @@ class Room:
         """Send a data message to everyone else, or to some.
 
         Args:
-            sender: Who sends it, None for the server itself.
+            sender: Who sends it, None for the server itself. A hidden one stays so.
             payload: At most `max_data_size` bytes.
             topic: What it is about, for the application.
             destinations: Identities; empty for all. Those that are not there are passed over.
@@ -219,7 +220,8 @@ class Room:
                 f"a data message can have {self.config.max_data_size} bytes at most",
                 name="too_large",
             )
-        event = DataReceived(sender, payload, topic, reliable)
+        shown = None if sender is not None and sender.hidden else sender
+        event = DataReceived(shown, payload, topic, reliable)
         wanted = frozenset(destinations)
         for participant in list(self.participants.values()):
             if participant is not sender and (not wanted or participant.identity in wanted):

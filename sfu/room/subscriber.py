@@ -88,10 +88,18 @@ class Subscriber:
             self._report_timer = self._timers.call_at(now + REPORT_INTERVAL, self._report)
         return forwarder
 
+    def renegotiate(self, forwarder: Forwarder, parameters: SendParameters) -> None:
+        """The peer agreed to the forwarder's m-line anew."""
+        forwarder.renegotiate(parameters, self._layouts.layout(parameters))
+
     def remove(self, forwarder: Forwarder) -> None:
-        """Send no more on this m-line."""
+        """Send no more on this m-line, nor ever again under its SSRCs."""
         self._forwarders.pop(forwarder.ssrc, None)
         self._names.pop(forwarder.ssrc, None)
+        if self._transport.srtp is not None:
+            for ssrc in (forwarder.ssrc, forwarder.rtx_ssrc):
+                if ssrc is not None:
+                    self._transport.srtp.forget_local(ssrc)
 
     def close(self) -> None:
         """Stop reporting."""

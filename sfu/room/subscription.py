@@ -42,6 +42,7 @@ class Slot:
         stream_id: First part of the msid that was told.
         track_id: Second part of it.
         subscription: What it carries, None for nothing.
+        parameters: What the peer has agreed to, None before.
         forwarder: Once the peer has agreed to the m-line.
         stopped: Whether the peer rejected it: it keeps its place until it is used under a new MID.
     """
@@ -52,6 +53,7 @@ class Slot:
     stream_id: str
     track_id: str
     subscription: Subscription | None = None
+    parameters: SendParameters | None = None
     forwarder: Forwarder | None = None
     stopped: bool = False
 
@@ -68,12 +70,14 @@ class Subscriptions:
         self,
         *,
         identifiers: Identifiers,
+        max_slots: int,
         on_change: Callable[[Subscription], None],
         on_negotiation_needed: Callable[[float], None],
     ) -> None:
         self.slots: list[Slot] = []
         self.offers = True
         self._identifiers = identifiers
+        self._max_slots = max_slots
         self._on_change = on_change
         self._on_negotiation_needed = on_negotiation_needed
         self._subscriptions: dict[str, Subscription] = {}
@@ -138,7 +142,7 @@ class Subscriptions:
             self._empty(slot, subscription.track)
         if slot.forwarder and self._subscriber:
             self._subscriber.remove(slot.forwarder)
-        slot.forwarder = None
+        slot.forwarder = slot.parameters = None
 
     # -- the m-lines
 
@@ -168,6 +172,9 @@ class Subscriptions:
             self._identifiers.ssrc(), self._identifiers.ssrc(), track.participant.sid
         )
         slot = next((slot for slot in free if slot.kind == track.kind), None)
+        if slot is None and len(self.slots) >= self._max_slots:
+            self._change(subscription, "paused", "limit_reached")
+            return
         if slot is not None:
             free.remove(slot)
             slot.identity = identity
@@ -224,10 +231,13 @@ class Subscriptions:
                 continue
             agreed = parameters[slot.mid]
             if agreed is None:
-                if slot.subscription:
-                    self._change(slot.subscription, "failed", "codec_unsupported")
+                self._refused(slot)
                 continue
-            if slot.forwarder is None:
+            changed = agreed != slot.parameters
+            slot.parameters = agreed
+            if slot.forwarder is not None and changed:
+                self._renegotiate(slot, slot.forwarder, agreed, now=now)
+            elif slot.forwarder is None:
                 slot.forwarder = self._subscriber.add(
                     agreed, slot.identity, self._state_listener(slot), now=now
                 )
@@ -235,6 +245,31 @@ class Subscriptions:
                     self._carry(slot, slot.subscription, now=now)
         if not self.offers:
             self._fill(now=now)
+
+    def _refused(self, slot: Slot) -> None:
+        """The peer takes nothing on this m-line."""
+        if slot.subscription:
+            # What it took before, it could decode: then it is a wish.
+            reason = "codec_unsupported" if slot.forwarder is None else "unsubscribed"
+            if slot.forwarder:
+                slot.subscription.track.fanout.remove(slot.forwarder)
+                slot.forwarder.detach()
+            self._change(slot.subscription, "failed", reason)
+        if slot.forwarder and self._subscriber:
+            self._subscriber.remove(slot.forwarder)
+        slot.forwarder = slot.parameters = None
+
+    def _renegotiate(
+        self, slot: Slot, forwarder: Forwarder, parameters: SendParameters, *, now: float
+    ) -> None:
+        assert self._subscriber is not None
+        track = slot.subscription.track if slot.subscription else None
+        if track:
+            track.fanout.remove(forwarder)  # it may come into another group there
+        self._subscriber.renegotiate(forwarder, parameters)
+        if track:
+            track.fanout.add(forwarder)
+            track.request_key_frame(now=now)
 
     def _fill(self, *, now: float) -> None:
         """Put waiting tracks on free slots, the newest publisher's first."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # A stream that was replaced may come back (a sender that restarts its first encoder): we follow it
 # when the present one has been silent for this long.
 SILENCE_BEFORE_RETURN = 0.5  # s
+CODEC_INTERVAL = 1.0  # s; whoever changes its codec with every packet is not told of so often
 
 
 class Track:
@@ -61,11 +62,13 @@ class Track:
         self.codec: Codec | None = None
         self.streams: dict[int, InboundStream] = {}
         self.active_ssrc: int | None = None
-        self.fanout = Fanout()
+        self.fanout = Fanout(participant.room.endpoint.report)
         self._on_codec = on_codec
         self._extensions: tuple[tuple[int, str], ...] = ()
         self._want_key_frame: Callable[[InboundStream, float], None] | None = None
         self._last_packet = 0.0
+        self._told: Codec | None = None
+        self._told_at = float("-inf")
         self._restarts: dict[int, int] = {}
 
     @property
@@ -96,6 +99,7 @@ class Track:
     def remove_stream(self, stream: InboundStream) -> None:
         """The publisher said goodbye to this stream."""
         self.streams.pop(stream.ssrc, None)
+        self._restarts.pop(stream.ssrc, None)
         if self.active_ssrc == stream.ssrc:
             self.active_ssrc = None
             self.fanout.pause()
@@ -109,9 +113,9 @@ class Track:
 
     def receive(self, stream: InboundStream, packets: Sequence[RtpPacket], *, now: float) -> None:
         """Forward packets, at least one, that arrived on `stream`."""
-        if self.muted:
-            return
         ssrc = stream.ssrc
+        if self.muted or ssrc not in self.streams:
+            return
         if ssrc != self.active_ssrc:
             # The newest stream wins: senders change their SSRC, and never go back at once.
             known = self.active_ssrc in self.streams
@@ -123,9 +127,9 @@ class Track:
             if stream.restarts != self._restarts.get(ssrc, 0):
                 self._restarts[ssrc] = stream.restarts
                 self.fanout.restart()
-            codec = stream.codec
-            if codec is not self.codec and codec is not None:
-                self.codec = codec
+            self.codec = stream.codec
+            if self.codec != self._told and now - self._told_at >= CODEC_INTERVAL:
+                self._told, self._told_at = self.codec, now
                 self._on_codec(self)
         self.fanout.forward(packets, self._extensions, now=now)
 

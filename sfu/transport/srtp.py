@@ -5,7 +5,7 @@ the C functions below them on memory that is already where the system calls want
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
 REPLAY_WINDOW = 1024  # packets; 0.3 s of a 30 Mbit/s stream, and NACKed packets come that late
-MAX_RTCP_SOURCES = 256  # SSRCs that one peer may send RTCP from
+MAX_SOURCES = 256  # SSRCs that one peer may send RTP or RTCP from, and be remembered
 MAX_RTCP_SIZE = 1500 - 148  # bytes; what pylibsrtp's buffer takes with its longest trailer
 
 _cast = ffi.cast
@@ -103,6 +103,7 @@ class SrtpSession:
         "_outbound",
         "_outbound_context",
         "_rtcp_sources",
+        "_rtp_sources",
         "overhead",
         "profile",
     )
@@ -116,6 +117,7 @@ class SrtpSession:
         # sources can be bounded without losing the rollover counter of an RTP stream.
         self._inbound_rtcp = _session(profile, remote_key, Policy.SSRC_ANY_INBOUND)
         self._rtcp_sources: OrderedDict[int, None] = OrderedDict()
+        self._rtp_sources: OrderedDict[int, None] = OrderedDict()
         self._outbound_context = self._outbound._srtp[0]
         self._inbound_context = self._inbound._srtp[0]
         self._length = ffi.new("int *")
@@ -123,8 +125,8 @@ class SrtpSession:
     def unprotect_in_place(self, pointer: Any, length: int) -> int:
         """Check and decrypt one SRTP packet where it lies.
 
-        libsrtp starts a stream for every new SSRC that passes the check: call `forget_remote` with
-        those that nobody wants.
+        libsrtp starts a stream for every new SSRC that passes the check: call `note_remote` with
+        those that are new.
 
         Args:
             pointer: `void *` to the packet.
@@ -151,7 +153,7 @@ class SrtpSession:
         source = int.from_bytes(data[4:8])
         sources[source] = None
         sources.move_to_end(source)
-        if len(sources) > MAX_RTCP_SOURCES:
+        if len(sources) > MAX_SOURCES:
             self._inbound_rtcp.remove_stream(sources.popitem(last=False)[0])
         return plain
 
@@ -183,9 +185,23 @@ class SrtpSession:
             pointer += size + overhead  # quicker than a cast for each packet
         return True
 
-    def forget_remote(self, ssrc: int) -> None:
-        """Drop the state of a stream that we received."""
-        _forget(self._inbound, ssrc)
+    def note_remote(self, ssrc: int, living: Container[int]) -> None:
+        """A packet of this SSRC was unprotected: keep its state, but not that of ever more SSRCs.
+
+        What is forgotten begins anew with a rollover counter of 0 (RFC 3711 3.3.1): a stream that
+        has wrapped could not be understood any more.
+
+        Args:
+            ssrc: Of the packet.
+            living: SSRCs whose state must not go.
+        """
+        sources = self._rtp_sources
+        sources[ssrc] = None
+        sources.move_to_end(ssrc)
+        if len(sources) > MAX_SOURCES:
+            oldest = next((source for source in sources if source not in living), ssrc)
+            del sources[oldest]
+            _forget(self._inbound, oldest)
 
     def forget_local(self, ssrc: int) -> None:
         """Drop the state of a stream that we sent; its SSRC must never be used again.

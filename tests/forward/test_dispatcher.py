@@ -78,7 +78,7 @@ def test_a_subscriber_that_has_ended_is_passed_over() -> None:
     peer = viewer.participant.subscriber
     assert peer
     dispatcher = Dispatcher(Outbox())
-    run = Run([(b"x" * 20, 20, 0, 0, 0)], [20], 20, 8, 1, 0, 0, 0, True, None)
+    run = Run([(b"x" * 20, 20, 0, 0, 0)], [20], 20, 8, 1, 0, 0, 0, True)
     dispatcher.add(peer.transport, (run, 0, 0, 1))
     peer.transport.close(now=server.time.now)
     dispatcher.flush()
@@ -97,7 +97,7 @@ def test_a_run_that_is_refused_costs_only_itself() -> None:
         data = build_rtp(
             payload_type=111, sequence_number=0, timestamp=0, ssrc=0, payload=b"12345678"
         )
-        return Run([(data, 20, index, 0, 0)], [20], 20, 8, 1, index, index, 0, True, None)
+        return Run([(data, 20, index, 0, 0)], [20], 20, 8, 1, index, index, 0, True)
 
     for index in range(0, 20000, 5000):
         dispatcher.add(peer.transport, (rtp(index), 0, 0, 77))

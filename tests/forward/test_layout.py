@@ -1,5 +1,6 @@
 """A packet is written once per layout, with the subscriber's payload types and extension ids."""
 
+import gc
 from struct import unpack_from
 
 from sfu.forward.layout import HeaderLayout, LayoutTable, forwarded_extensions
@@ -114,6 +115,8 @@ def test_redundant_audio_is_reduced_for_those_who_know_only_opus() -> None:
 def test_a_plain_retransmission_can_be_the_same_packet_to_the_last_bit() -> None:
     repeats = HeaderLayout(parameters({VP8: 96}, nack=True))
     assert Extension.TRANSPORT_SEQUENCE_NUMBER not in repeats.extensions
+    partly = HeaderLayout(parameters({VP8: 96, AV1: 45}, nack=True, rtx={96: 97}))
+    assert Extension.TRANSPORT_SEQUENCE_NUMBER not in partly.extensions
     numbered = HeaderLayout(parameters({VP8: 96}, nack=True, rtx={96: 97}))
     assert Extension.TRANSPORT_SEQUENCE_NUMBER in numbered.extensions
 
@@ -124,13 +127,23 @@ def test_equal_parameters_share_one_layout_and_the_table_is_bounded() -> None:
     assert table.layout(parameters({VP8: 96})) is first
     assert table.layout(parameters({VP8: 98})) is not first
     for payload_type in range(40, 120):
-        for identifier in range(1, 10):
-            wanted = parameters(
-                {VP8: payload_type}, extensions={Extension.ABS_SEND_TIME: identifier}
-            )
-            layout = table.layout(wanted)
-            assert layout.payload_types == {VP8: payload_type}
-    assert table.layout(parameters({VP8: 96})) is first
+        assert table.layout(parameters({VP8: payload_type})).payload_types == {VP8: payload_type}
+    gc.collect()
+    assert len(table._layouts) == 1, "nobody uses the others any more"
+
+
+def test_ids_that_need_the_two_byte_form_are_left_out_where_that_was_not_agreed() -> None:
+    wanted = {Extension.TRANSPORT_SEQUENCE_NUMBER: 15, Extension.ABS_SEND_TIME: 2}
+    for mixed, ids in ((False, {2}), (True, {2, 15})):
+        layout = HeaderLayout(parameters({VP8: 96}, extensions=wanted, mixed=mixed))
+        template = layout.template(packet(VP8, arrival=12.5), ())
+        assert template is not None
+        data = bytearray(template.data)
+        if template.sequence_offset:
+            data[template.sequence_offset : template.sequence_offset + 2] = b"\xab\xcd"
+        written = parse_rtp(bytes(data), arrival=0.0)
+        assert set(written.extensions) == ids
+        assert parse_abs_send_time(written.extensions[2]) == 12.5
 
 
 def test_numbers_in_a_template_are_still_the_sources() -> None:

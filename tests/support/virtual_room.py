@@ -13,7 +13,7 @@ from sfu.room.rooms import Rooms
 from sfu.room.track import Track
 from sfu.transport.address import Address
 from sfu.transport.buffers import ReceiveBatch
-from sfu.transport.demultiplexer import is_dtls
+from sfu.transport.demultiplexer import is_dtls, is_stun
 from sfu.transport.dtls import Certificate, DtlsConnection
 from sfu.transport.outbox import Outbox
 from sfu.transport.srtp import SrtpSession
@@ -37,7 +37,7 @@ from sfu.wire.rtcp import (
     serialize_compound,
 )
 from sfu.wire.rtp import RtpPacket, build_rtp, parse_rtp
-from sfu.wire.stun import binding_request, is_stun, parse_stun
+from sfu.wire.stun import binding_request, parse_stun
 from tests.support.link import Link, VirtualTime
 
 SERVER = Address("192.0.2.1", 7882)

@@ -6,7 +6,7 @@ from sfu.transport.address import Address
 from sfu.transport.buffers import ReceiveBatch
 from sfu.transport.outbox import Outbox
 from sfu.transport.srtp import (
-    MAX_RTCP_SOURCES,
+    MAX_SOURCES,
     PROFILES,
     REPLAY_WINDOW,
     SrtpProfile,
@@ -128,21 +128,31 @@ def test_rtcp_of_any_length_does_not_raise(pair: Pair, length: int) -> None:
 
 def test_rtcp_sources_are_bounded_without_hurting_rtp(pair: Pair) -> None:
     pair.unprotect(*pair.protect(rtp(65535, ssrc=1)))
-    for ssrc in range(1, MAX_RTCP_SOURCES + 50):
+    for ssrc in range(1, MAX_SOURCES + 50):
         wire = pair.sender.protect_rtcp(receiver_report(ssrc))
         assert pair.receiver.unprotect_rtcp(wire) == receiver_report(ssrc)
     # The rollover counter of SSRC 1 survived: this packet is number 65536.
     assert pair.unprotect(*pair.protect(rtp(0, ssrc=1))) == [rtp(0, ssrc=1)]
 
 
-def test_forgotten_streams_start_again(pair: Pair) -> None:
-    (wire,) = pair.protect(rtp(9))
-    pair.unprotect(wire)
-    pair.receiver.forget_remote(1)
-    pair.receiver.forget_remote(1)
-    assert pair.unprotect(wire) == [rtp(9)]
+def test_rtp_sources_are_bounded_and_living_ones_stay() -> None:
+    pair = Pair(PROFILES[0])
+    for sequence_number in (65535, 0):  # SSRC 1 has wrapped
+        pair.unprotect(*pair.protect(rtp(sequence_number, ssrc=1)))
+    pair.receiver.note_remote(1, living={1})
+    (early,) = pair.protect(rtp(9, ssrc=2))
+    for ssrc in range(2, MAX_SOURCES + 50):
+        pair.unprotect(early if ssrc == 2 else pair.protect(rtp(9, ssrc=ssrc))[0])
+        pair.receiver.note_remote(ssrc, living={1})
+    assert pair.unprotect(*pair.protect(rtp(1, ssrc=1))) == [rtp(1, ssrc=1)]
+    assert pair.unprotect(early) == [rtp(9, ssrc=2)], "its replay window is forgotten"
+
+
+def test_forgotten_local_streams_start_again(pair: Pair) -> None:
+    first = pair.protect(rtp(9))
     pair.sender.forget_local(1)
     pair.sender.forget_local(12345)
+    assert pair.protect(rtp(9)) == first
 
 
 def test_keying_material_is_cut_as_rfc_5764_orders_it() -> None:
