@@ -1,6 +1,5 @@
 """The whole engine against real servers: processes, sockets, ICE, DTLS, SRTP, RTP, RTCP."""
 
-import asyncio
 import os
 import shutil
 import socket
@@ -247,4 +246,3 @@ async def test_janus_is_spoken_to() -> None:
                 assert sample.packets_received == sample.packets_expected
             await load.fleet.leave([WATCHERS[0].name])
             await load.reach(WATCHERS[0], lambda sample: sample.state == "left")
-    await asyncio.sleep(0)
