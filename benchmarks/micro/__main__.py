@@ -11,7 +11,7 @@ import itertools
 from argparse import Namespace
 from collections.abc import Iterator
 
-import pyperf
+import pyperf  # type: ignore[import-untyped]
 
 from benchmarks.micro import parsing, receiving, sending
 from benchmarks.micro.case import Case

@@ -7,9 +7,11 @@ from functools import partial
 from benchmarks.micro.case import Action, Case
 from benchmarks.micro.packets import FRAME, SIZE, keys, received, rtp
 from sfu.config import Config
-from sfu.forward.fanout import Fanout, write_run
+from sfu.forward.dispatcher import Dispatcher
+from sfu.forward.fanout import Fanout
 from sfu.forward.forwarder import Forwarder
 from sfu.forward.layout import HeaderLayout
+from sfu.forward.run import write_run
 from sfu.net import mmsg
 from sfu.net.datagrams import SingleSender, UdpCounters
 from sfu.net.udp import Sender
@@ -19,6 +21,7 @@ from sfu.transport.dtls import Certificate
 from sfu.transport.outbox import Outbox
 from sfu.transport.transport import Transport
 from sfu.wire.parameters import VP8, Extension, IceParameters, Kind, SendParameters
+from sfu.wire.rtp import RtpPacket
 
 SUBSCRIBERS = 50
 RUNS = 50  # of one flush
@@ -74,10 +77,10 @@ def cases() -> Iterator[Case]:
         yield Case(f"template: write, {name}", FRAME, partial(_template, negotiated))
     copies = FRAME * SUBSCRIBERS
     for name, negotiated in LAYOUTS.items():
-        what = f"fan-out: {FRAME} packets × {SUBSCRIBERS}, {name}"
-        yield Case(what, copies, partial(_fanout, negotiated, FRAME))
-    what = f"fan-out: 1 packet × {SUBSCRIBERS}, bare"
-    yield Case(what, copies, partial(_fanout, LAYOUTS["bare"], 1))
+        what = f"fan-out: {FRAME} packets of 1 track × {SUBSCRIBERS}, {name}"
+        yield Case(what, copies, partial(_fanout, negotiated, tracks=1))
+    what = f"fan-out: 1 packet of {FRAME} tracks × {SUBSCRIBERS}, bare"
+    yield Case(what, copies, partial(_fanout, LAYOUTS["bare"], tracks=FRAME))
     for count in (FRAME, 1):
         what = f"SRTP: protect and commit, AES-128-GCM, runs of {count}"
         yield Case(what, count, partial(_protect, count))
@@ -111,41 +114,50 @@ def _transport(number: int, outbox: Outbox, certificate: Certificate) -> Transpo
     return transport
 
 
-def _fanout(negotiated: SendParameters, count: int) -> Action:
-    """Packets, `count` at a time, into the outbox: written, numbered, protected, committed."""
+def _fanout(negotiated: SendParameters, *, tracks: int) -> Action:
+    """A batch of `FRAME` packets, of so many tracks in all, into the outbox."""
     outbox = Outbox()
+    dispatcher = Dispatcher(outbox)
     certificate = Certificate.generate()
     layout = HeaderLayout(negotiated)
-    fanout = Fanout()
-    for number in range(SUBSCRIBERS):
-        forwarder = Forwarder(
-            parameters=negotiated,
-            layout=layout,
-            ssrc=1000 + number,
-            rtx_ssrc=5000 + number,
-            transport=_transport(number, outbox, certificate),
-            outbox=outbox,
-            first_sequence_number=1,
-            on_state=_ignore,
-        )
-        forwarder.attach(Source(), now=100.0)
-        fanout.add(forwarder)
+    transports = [_transport(number, outbox, certificate) for number in range(SUBSCRIBERS)]
+    fanouts = [Fanout() for _ in range(tracks)]
+    for track, fanout in enumerate(fanouts):
+        for number, transport in enumerate(transports):
+            forwarder = Forwarder(
+                parameters=negotiated,
+                layout=layout,
+                ssrc=1000 * track + number,
+                rtx_ssrc=1000 * (tracks + track) + number,
+                transport=transport,
+                dispatcher=dispatcher,
+                first_sequence_number=1,
+                on_state=_ignore,
+            )
+            forwarder.attach(Source(), now=100.0)
+            fanout.add(forwarder)
     frames = received(VP8, PAYLOAD)
-    packets = next(frames)
-    fanout.forward(packets, (), now=100.0)  # the first is special
+    share = FRAME // tracks
+    waiting: list[RtpPacket] = []
+    batch: list[RtpPacket] = []
 
     def prepare() -> None:
-        nonlocal packets
-        packets = next(frames)
         outbox.clear()
+        if not waiting:
+            waiting.extend(next(frames))
+        batch[:] = waiting[:share]
+        del waiting[:share]
 
     def measured() -> None:
-        for start in range(0, FRAME, count):
-            fanout.forward(packets[start : start + count], (), now=100.0)
+        for fanout in fanouts:
+            fanout.forward(batch, (), now=100.0)
+        dispatcher.flush()
 
-    prepare()
-    measured()
+    for _ in range(2):  # the first packets of a track are special
+        prepare()
+        measured()
     assert sum(run[4] for run in outbox.runs) == FRAME * SUBSCRIBERS
+    assert len(outbox.runs) == SUBSCRIBERS
     return Action(measured, prepare)
 
 
