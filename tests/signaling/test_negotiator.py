@@ -273,3 +273,24 @@ def test_a_restart_of_ice_is_a_new_offer_with_other_credentials() -> None:
     second = negotiator.offer(now=room.now)
     assert second
     assert parse_sdp(first.sdp).media[0].ice != parse_sdp(second.sdp).media[0].ice
+
+
+def test_tracks_beyond_what_one_description_may_have_wait_and_are_told_why() -> None:
+    room = Room()
+    room.me.subscriptions._max_slots = 2
+    bob = room.other("bob")
+    tracks = [bob.add_track(kind="video", now=room.now) for _ in range(3)]
+    negotiator = SubscriberNegotiator(room.server.media, room.me)
+    offer = negotiator.offer(now=room.now)
+    assert offer
+    assert list(offer.tracks.values()) == tracks[:2]
+    last = room.me.subscriptions.get(tracks[2].sid)
+    assert last
+    assert (last.state, last.reason) == ("paused", "limit_reached")
+    negotiator.accept(offer.number, answered(offer.sdp), now=room.now)
+    bob.remove_track(tracks[0].sid, now=room.now)
+    for _ in range(2):  # the m-line rests for one offer
+        offer = negotiator.offer(now=room.now)
+        assert offer
+        negotiator.accept(offer.number, answered(offer.sdp), now=room.now)
+    assert (last.state, last.reason) == ("active", "")

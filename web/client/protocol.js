@@ -77,7 +77,7 @@
 /** @typedef {"active" | "paused" | "failed"} SubscriptionState */
 
 /**
- * @typedef {"" | "muted" | "codec_unsupported" | "unsubscribed" | "not_allowed"} SubscriptionReason
+ * @typedef {"" | "muted" | "codec_unsupported" | "unsubscribed" | "limit_reached"} SubscriptionReason
  */
 
 /**
