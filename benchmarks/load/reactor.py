@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 
-MAX_READY = 64  # sockets that are served before timers get their turn
+MAX_READY = 8  # sockets that are served before timers get their turn
 
 
 class Poller:
