@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks import tester
-from benchmarks.figures import Bench, network, ramp, video
+from benchmarks.figures import NO_OFFLOAD, Bench, network, ramp, video
 from benchmarks.namespaces import Namespace, NamespaceError
 from benchmarks.servers import (
     Server,
@@ -102,12 +102,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--only", default="", metavar="TEXT", help="loads whose name contains it")
+    parser.add_argument("--no-offload", action="store_true", help=NO_OFFLOAD)
     options = parser.parse_args(arguments)
     rows: list[list[str]] = []
     with ExitStack() as stack:
         try:
             janus_version()
-            both = stack.enter_context(network(isolated=True))
+            both = stack.enter_context(network(isolated=True, offload=not options.no_offload))
         except (NamespaceError, ServerError) as error:
             raise SystemExit(str(error)) from error
         for comparison in COMPARISONS:

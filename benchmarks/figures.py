@@ -27,6 +27,8 @@ BURST = 100  # joins at once
 SUBSCRIBERS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 PUBLISHERS = (1, 2, 5, 10, 20, 50, 100)
 
+NO_OFFLOAD = "let the server's kernel cut UDP segments, as with a network card that cannot"
+
 Start = Callable[[], AbstractContextManager[Server]]
 
 
@@ -221,9 +223,9 @@ ROWS: dict[str, tuple[str, Callable[[Bench], str]]] = {
 
 
 @contextmanager
-def network(*, isolated: bool) -> Iterator[Network]:
+def network(*, isolated: bool, offload: bool = True) -> Iterator[Network]:
     """Namespaces, or loopback."""
-    with joined_namespaces() if isolated else nullcontext(loopback()) as both:
+    with joined_namespaces(offload=offload) if isolated else nullcontext(loopback()) as both:
         yield both
 
 
@@ -233,18 +235,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--loopback", action="store_true")
+    parser.add_argument("--loopback", action="store_true", help="without namespaces")
+    parser.add_argument("--no-offload", action="store_true", help=NO_OFFLOAD)
     options = parser.parse_args(arguments)
     unknown = [row for row in options.rows if row not in ROWS]
     if unknown:
         parser.error(f"there is no row {unknown[0]}; there are {', '.join(ROWS)}")
     with ExitStack() as stack:
         try:
-            both = stack.enter_context(network(isolated=not options.loopback))
+            both = stack.enter_context(
+                network(isolated=not options.loopback, offload=not options.no_offload)
+            )
         except NamespaceError as error:
             raise SystemExit(f"{error} (--loopback does without)") from error
         bench = Bench(both, lambda: aiosfu_server(both.server), options.seconds, options.runs)
-        print(f"{tester.machine()}; median of {options.runs}", flush=True)
+        way = ", segments cut by the kernel" if options.no_offload else ""
+        print(f"{tester.machine()}; median of {options.runs}{way}", flush=True)
         for row in options.rows or ROWS:
             title, measure = ROWS[row]
             try:

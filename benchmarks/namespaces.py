@@ -97,8 +97,13 @@ def missing() -> str:
 
 
 @contextmanager
-def joined_namespaces() -> Iterator[Network]:
+def joined_namespaces(*, offload: bool = True) -> Iterator[Network]:
     """Make the two namespaces; they are removed at the end, whatever happens in between.
+
+    Args:
+        offload: Whether what the server sends with UDP segmentation crosses the pair in one piece,
+            as with a network card that segments. Without, the kernel cuts it before, on the
+            server's account.
 
     Raises:
         NamespaceError: Not root, a tool is missing, or the kernel does not allow it.
@@ -121,6 +126,8 @@ def joined_namespaces() -> Iterator[Network]:
         for end in (server, client):
             _ip("-n", end.name, "address", "add", f"{end.address}/{PREFIX}", "dev", "media")
             _ip("-n", end.name, "link", "set", "media", "up")
+        if not offload:
+            _ip("-n", server.name, "link", "set", "media", "gso_max_segs", "1")
         yield Network(server, client)
     finally:
         for name in made:

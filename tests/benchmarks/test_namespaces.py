@@ -64,6 +64,41 @@ def test_nothing_else_is_reachable() -> None:
             assert "unreachable" in run(end, "ip", "route", "get", "192.0.2.1")
 
 
+SEGMENTS = """
+import socket
+receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+receiver.bind(("{host}", 5000))
+receiver.setsockopt(17, 104, 1)  # UDP_GRO: hand over what came in one piece
+receiver.settimeout(10)
+print("ready", flush=True)
+sizes = []
+while sum(sizes) < 4000:
+    sizes.append(len(receiver.recv(65536)))
+print(*sizes, flush=True)
+"""
+SEND_SEGMENTS = """
+import socket
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sender.setsockopt(17, 103, 1000)  # UDP_SEGMENT
+sender.sendto(bytes(4000), ("{host}", 5000))
+"""
+
+
+@pytest.mark.parametrize(
+    ("offload", "sizes"), [(True, b"4000\n"), (False, b"1000 1000 1000 1000\n")]
+)
+def test_segments_cross_in_one_piece_or_cut(offload: bool, sizes: bytes) -> None:
+    with joined_namespaces(offload=offload) as network:
+        host = network.client.address
+        receiver = network.client.start(
+            ["python3", "-c", SEGMENTS.format(host=host)], stdout=subprocess.PIPE
+        )
+        assert receiver.stdout is not None
+        assert receiver.stdout.readline() == b"ready\n"
+        run(network.server, "python3", "-c", SEND_SEGMENTS.format(host=host))
+        assert receiver.communicate(timeout=10)[0] == sizes
+
+
 def test_processes_are_pinned_to_one_core_and_keep_their_id() -> None:
     with joined_namespaces() as network:
         for end in (network.server, network.client):
