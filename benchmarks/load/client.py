@@ -1,6 +1,7 @@
 """One client of the load, from its first request to its last sample."""
 
 import asyncio
+import errno
 import time
 from contextlib import suppress
 
@@ -46,7 +47,10 @@ class Client:
         except TimeoutError:
             self._fail(f"No answer within {self._context.plan.join_timeout:g} s.")
         except (aiohttp.ClientError, OSError) as error:
-            self._fail(f"The server cannot be reached: {_reason(error)}.")
+            if _number(error) in (errno.EMFILE, errno.ENFILE):
+                self._fail("Too many files are open here; raise the limit (ulimit -n).")
+            else:
+                self._fail(f"The server cannot be reached: {_reason(error)}.")
         except (KeyError, TypeError, ValueError) as error:
             self._fail(f"The server's answer cannot be understood ({error!r}).")
         else:
@@ -132,6 +136,11 @@ class Client:
         self._ended = time.monotonic()
         self._sample.state = state
         self._protocol.close()
+
+
+def _number(error: Exception) -> int | None:
+    """The number of an error of the operating system."""
+    return getattr(getattr(error, "os_error", error), "errno", None)
 
 
 def _reason(error: Exception) -> str:

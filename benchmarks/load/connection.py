@@ -84,6 +84,7 @@ class Connection:
 
         Raises:
             ConnectError: No path, no keys, or not in time.
+            OSError: No socket could be opened.
         """
         controlling = self._controlling or remote.lite
         self._checks = Checks(self.local.ice, remote, controlling=controlling)
@@ -91,10 +92,7 @@ class Connection:
             self.shared.certificate, role=remote.role, fingerprints=remote.fingerprints
         )
         self._connected = asyncio.get_running_loop().create_future()
-        try:
-            self._open_sockets(remote.addresses)
-        except OSError as error:
-            raise ConnectError(f"No socket could be opened: {error.strerror}.") from error
+        self._open_sockets(remote.addresses)
         self.shared.scheduler.call_at(time.monotonic(), self._check)
         try:
             async with asyncio.timeout_at(deadline):

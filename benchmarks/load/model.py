@@ -70,6 +70,8 @@ class LoadPlan:
         simulcast: Whether publishers send three encodings (rids q, h, f).
         answer_nacks: Whether publishers send lost packets again.
         send_nacks: Whether subscribers ask for lost packets.
+        transport_feedback: Whether media is numbered across streams and its receivers report when
+            it came (transport-wide congestion control), where the server agrees.
         stamp_every: One packet in so many carries the time it was sent at.
         token: For every request; else tokens are made with `api_key` and `api_secret`, if given.
         join_rate: Joins a second while a scenario fills its rooms; 0 for all at once.
@@ -107,6 +109,7 @@ class LoadPlan:
     mute: MutePattern = MutePattern()
     answer_nacks: bool = True
     send_nacks: bool = True
+    transport_feedback: bool = False
     stamp_every: int = 20
     token: str = ""
     api_key: str = ""

@@ -11,11 +11,17 @@ _RTX = {"vp8": 97, "h264": 103}
 _H264 = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
 _ENCODINGS = {"opus": "opus/48000/2", "vp8": "VP8/90000", "h264": "H264/90000"}
 _PARAMETERS = {"opus": "minptime=10;useinbandfec=1", "h264": _H264}
-_MID_ID, _RID_ID = 4, 10
+_TRANSPORT_ID, _MID_ID, _RID_ID = 3, 4, 10
 
 
-def offer(lines: Iterable[Line], local: LocalEnd) -> str:
-    """Write an offer."""
+def offer(lines: Iterable[Line], local: LocalEnd, *, transport_feedback: bool = False) -> str:
+    """Write an offer.
+
+    Args:
+        lines: Its m-lines.
+        local: Our end of the transport.
+        transport_feedback: Whether to ask for transport-wide numbers, and to report on them.
+    """
     lines = tuple(lines)
     text = _session(local, [line.mid for line in lines], "actpass")
     for line in lines:
@@ -24,13 +30,24 @@ def offer(lines: Iterable[Line], local: LocalEnd) -> str:
             formats += [_PAYLOAD_TYPES[codec], *_rtx_of(codec)]
         text += _media(kind(line.codecs[0]), formats, line.mid, line.direction)
         for codec in line.codecs:
-            text += _format(codec, _PAYLOAD_TYPES[codec], _RTX.get(codec))
+            rtx = _RTX.get(codec)
+            text += _format(codec, _PAYLOAD_TYPES[codec], rtx, reports=transport_feedback)
+        if transport_feedback:
+            text.append(f"a=extmap:{_TRANSPORT_ID} {Extension.TRANSPORT_SEQUENCE_NUMBER}")
         text += _sources(line)
     return _joined(text)
 
 
-def answer(described: SessionDescription, local: LocalEnd) -> str:
-    """Answer an offer of the server: receive all that it sends in codecs that we know."""
+def answer(
+    described: SessionDescription, local: LocalEnd, *, transport_feedback: bool = False
+) -> str:
+    """Answer an offer of the server: receive all that it sends in codecs that we know.
+
+    Args:
+        described: The offer.
+        local: Our end of the transport.
+        transport_feedback: Whether to report on transport-wide numbers, where they are offered.
+    """
     living = [section for section in described.media if not section.rejected]
     text = _session(local, [section.mid for section in living], "active")
     for section in described.media:
@@ -51,7 +68,11 @@ def answer(described: SessionDescription, local: LocalEnd) -> str:
         if section.rejected:
             text[-_MEDIA_LINES] = text[-_MEDIA_LINES].replace(" 9 ", " 0 ", 1)
         for codec, payload_type in told.payload_types.items():
-            text += _format(codec, payload_type, told.rtx.get(payload_type))
+            rtx = told.rtx.get(payload_type)
+            text += _format(codec, payload_type, rtx, reports=transport_feedback)
+        number = told.extensions.get(Extension.TRANSPORT_SEQUENCE_NUMBER)
+        if transport_feedback and number:
+            text.append(f"a=extmap:{number} {Extension.TRANSPORT_SEQUENCE_NUMBER}")
     return _joined(text)
 
 
@@ -89,12 +110,14 @@ def _rtx_of(codec: str) -> list[int]:
     return [_RTX[codec]] if codec in _RTX else []
 
 
-def _format(codec: str, payload_type: int, rtx: int | None) -> list[str]:
+def _format(codec: str, payload_type: int, rtx: int | None, *, reports: bool) -> list[str]:
     lines = [f"a=rtpmap:{payload_type} {_ENCODINGS[codec]}"]
     if codec in _PARAMETERS:
         lines.append(f"a=fmtp:{payload_type} {_PARAMETERS[codec]}")
     if kind(codec) == "video":
         lines += [f"a=rtcp-fb:{payload_type} {each}" for each in ("nack", "nack pli", "ccm fir")]
+    if reports:
+        lines.append(f"a=rtcp-fb:{payload_type} transport-cc")
     if rtx is not None:
         lines += [f"a=rtpmap:{rtx} rtx/90000", f"a=fmtp:{rtx} apt={payload_type}"]
     return lines

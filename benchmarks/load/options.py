@@ -131,6 +131,11 @@ PLAN_OPTIONS: tuple[tuple[str, Any, str], ...] = (
     ("--mute", Mute(), "When publishers fall silent: 10s/5s is ten seconds on, five off."),
     ("--answer-nacks/--no-answer-nacks", None, "Publishers send lost packets again."),
     ("--send-nacks/--no-send-nacks", None, "Subscribers ask for lost packets."),
+    (
+        "--transport-feedback/--no-transport-feedback",
+        None,
+        "Number packets across streams, and report when they came.",
+    ),
     ("--stamp-every", SOME, "One packet in so many tells its delay."),
     ("--token", str, "Access token for all clients."),
     ("--api-key", str, "To make an access token for each client."),

@@ -10,7 +10,7 @@ from benchmarks.load.datagrams import MAX_BATCH, Run
 from benchmarks.load.media import Clip
 from benchmarks.load.model import LossPattern, MutePattern
 from benchmarks.load.reactor import Job
-from benchmarks.load.sent_stream import SentStream
+from benchmarks.load.sent_stream import TRANSPORT_NUMBER, SentStream
 from sfu.wire.ntp import to_ntp
 from sfu.wire.rtcp import (
     FullIntraRequest,
@@ -53,6 +53,7 @@ class Publisher:
         phase: 0..1, where between two frames of others its own are: without, all publishers
             would send their bursts at the same moment.
         cname: For RTCP.
+        numbered: Whether packets have room for a transport-wide number.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Publisher:
         answer_nacks: bool = True,
         phase: float = 0.0,
         cname: str = "load",
+        numbered: bool = False,
     ) -> None:
         self.fps = fps
         self.counters = SentCounters()
@@ -77,6 +79,7 @@ class Publisher:
         self._answer_nacks = answer_nacks
         self._phase = phase
         self._cname = cname
+        self._transport_number = 0 if numbered else None
         self._started = 0.0
         self._stopped = False
         connection.sink = self
@@ -164,6 +167,10 @@ class Publisher:
         for packet in packets:
             size = len(packet)
             view[position : position + size] = packet
+            if self._transport_number is not None:
+                at = position + TRANSPORT_NUMBER
+                view[at : at + 2] = self._transport_number.to_bytes(2)
+                self._transport_number = (self._transport_number + 1) & 0xFFFF
             position += size + overhead
             sizes.append(size)
         sent = self._connection.send(sizes)

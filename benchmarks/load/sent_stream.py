@@ -17,6 +17,9 @@ LAYER_SHIFT = 56  # a stamp is the time in ns, and above these bits the number o
 TIME_MASK = (1 << LAYER_SHIFT) - 1
 VEIL = 0xA5A5_A5A5_A5A5_A5A5  # keeps H.264's start codes, with their zeros, out of the stamps
 
+# Where the publisher writes the transport-wide number, if any: the first element of the extension.
+TRANSPORT_NUMBER = 12 + 4 + 1
+
 _header = Struct("!BBHII")
 _stamp = Struct("!Q")
 _two_bytes = Struct("!H")
@@ -162,12 +165,11 @@ def read_stamp(plain: bytes | memoryview, *, now: int) -> tuple[int, int] | None
 
 
 def _extension(agreed: Agreed, rid: str) -> bytes:
-    """The header extension that simulcast needs: mid and rid, here in every packet."""
-    if not rid:
-        return b""
+    """The header extension of every packet: room for a number, and what simulcast needs."""
+    values = {Extension.TRANSPORT_SEQUENCE_NUMBER: b"\0\0"}
+    if rid:
+        values |= {Extension.MID: agreed.mid.encode(), Extension.RID: rid.encode()}
     elements = [
-        (agreed.extensions[uri], text.encode())
-        for uri, text in ((Extension.MID, agreed.mid), (Extension.RID, rid))
-        if uri in agreed.extensions
+        (agreed.extensions[uri], value) for uri, value in values.items() if uri in agreed.extensions
     ]
     return encode_header_extensions(elements, mixed=False)

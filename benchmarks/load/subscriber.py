@@ -9,6 +9,7 @@ from benchmarks.load.connection import Connection
 from benchmarks.load.datagrams import Run
 from benchmarks.load.description import Agreed, Format, formats
 from benchmarks.load.received_stream import ReceivedStream
+from benchmarks.load.transport_reporter import TransportReporter
 from sfu.errors import ParseError
 from sfu.wire.ntp import middle32
 from sfu.wire.rtcp import (
@@ -40,13 +41,20 @@ class Subscriber:
         stamp_every: See `ReceivedStream`.
         nacks: Whether lost packets are asked for again.
         excuse_pauses: Whether publishers may pause.
+        transport_feedback: Whether to report when packets with transport-wide numbers came.
 
     Attributes:
         streams: By SSRC.
     """
 
     def __init__(
-        self, connection: Connection, *, stamp_every: int, nacks: bool, excuse_pauses: bool
+        self,
+        connection: Connection,
+        *,
+        stamp_every: int,
+        nacks: bool,
+        excuse_pauses: bool,
+        transport_feedback: bool = False,
     ) -> None:
         self.streams: dict[int, ReceivedStream] = {}
         self._connection = connection
@@ -57,6 +65,9 @@ class Subscriber:
         self._excuse_pauses = excuse_pauses
         self._formats: Mapping[int, Format] = {}
         self._rtx_ssrcs: dict[int, int] = {}
+        self._reporter: TransportReporter | None = None
+        if transport_feedback:
+            self._reporter = TransportReporter(connection, self._ssrc)
         self._stopped = False
         self._watching = False
         connection.sink = self
@@ -66,6 +77,8 @@ class Subscriber:
         lines = tuple(lines)
         self._formats = formats(lines)
         told: set[int] = set()
+        if self._reporter is not None:
+            self._reporter.agree(lines)
         for line in lines:
             self._rtx_ssrcs.update(line.rtx_ssrcs)
             if line.direction in ("sendonly", "sendrecv"):
@@ -79,6 +92,8 @@ class Subscriber:
         now = time.monotonic()
         scheduler = self._connection.shared.scheduler
         scheduler.call_at(now + random.random() * REPORT_INTERVAL, self._report)
+        if self._reporter is not None:
+            scheduler.call_at(now, self._report_transport)
 
     def stop(self) -> None:
         """Report no more."""
@@ -86,6 +101,11 @@ class Subscriber:
 
     def receive_media(self, run: Run) -> None:
         """Take packets as they lie in the receiver's memory. Hot path."""
+        if self._reporter is not None:
+            self._reporter.receive(run)
+        self._receive(run)
+
+    def _receive(self, run: Run) -> None:
         start, length, size, _ = run
         view = self._receiver.view
         second, ssrc = _second(view, start)
@@ -125,7 +145,7 @@ class Subscriber:
             stream = streams.get(ssrc)
             wire_size = min(size, end - position)
             if stream is None or not stream.receive_simple(number, timestamp, wire_size, moment):
-                self.receive_media(Run(position, wire_size, size, moment))
+                self._receive(Run(position, wire_size, size, moment))
 
     def receive_rtcp(self, packets: list[RtcpPacket]) -> None:
         """Take what senders report."""
@@ -192,6 +212,10 @@ class Subscriber:
                 trouble |= stream.trouble
         self._watching = trouble
         return now + TROUBLE_INTERVAL if trouble else None
+
+    def _report_transport(self, now: float) -> float | None:
+        assert self._reporter is not None
+        return None if self._stopped else self._reporter.report(now)
 
     def _report(self, now: float) -> float | None:
         if self._stopped:

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from benchmarks.load import description, offers
+from benchmarks.load import description
 from benchmarks.load.connection import ConnectError, Connection
 from benchmarks.load.description import DescriptionError, kind
 from benchmarks.load.model import ClientSpec
@@ -72,7 +72,7 @@ class AiosfuClient(Protocol):
             reply = await self._request("add_track", kind=name, source=_SOURCES[name])
             tracks[line.mid] = reply["track"]["sid"]
         connection = self.connection()
-        offer = offers.offer(lines, connection.local)
+        offer = self.offer(connection, lines)
         text = (await self._request("publisher_offer", sdp=offer, tracks=tracks))["sdp"]
         answer = description.read(text)
         self.publish(connection, lines, description.agreed(answer))
@@ -130,7 +130,7 @@ class AiosfuClient(Protocol):
             self._receiving = connection, self.subscriber(connection)
         connection, subscriber = self._receiving
         subscriber.agree(description.agreed(offer))
-        answer = offers.answer(offer, connection.local)
+        answer = self.answer(connection, offer)
         await self._send({"type": "subscriber_answer", "offer": message["offer"], "sdp": answer})
         if begins:
             end = description.remote_end(offer, message["sdp"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import aiohttp
 
+from benchmarks.load import offers
 from benchmarks.load.connection import Connection
 from benchmarks.load.description import Agreed, Line, kind
 from benchmarks.load.media import Clip
@@ -16,6 +17,8 @@ from benchmarks.load.publisher import Publisher
 from benchmarks.load.sent_stream import SentStream
 from benchmarks.load.shared import Shared
 from benchmarks.load.subscriber import Subscriber
+from sfu.wire.parameters import Extension
+from sfu.wire.sdp import SessionDescription
 from signaling.tokens import AccessToken, VideoGrant, mint
 
 
@@ -93,6 +96,16 @@ class Protocol(ABC):
         self.connections.append(connection)
         return connection
 
+    def offer(self, connection: Connection, lines: Iterable[Line]) -> str:
+        """Our offer, as the plan wants it."""
+        reports = self.context.plan.transport_feedback
+        return offers.offer(lines, connection.local, transport_feedback=reports)
+
+    def answer(self, connection: Connection, described: SessionDescription) -> str:
+        """Our answer to the server's offer, as the plan wants it."""
+        reports = self.context.plan.transport_feedback
+        return offers.answer(described, connection.local, transport_feedback=reports)
+
     def token(self) -> str:
         """The access token of this client; empty where none is wanted."""
         plan = self.context.plan
@@ -153,6 +166,10 @@ class Protocol(ABC):
             answer_nacks=plan.answer_nacks,
             phase=random.random(),
             cname=self.spec.name,
+            numbered=plan.transport_feedback
+            and all(
+                Extension.TRANSPORT_SEQUENCE_NUMBER in line.extensions for line in by_mid.values()
+            ),
         )
 
     def subscriber(self, connection: Connection) -> Subscriber:
@@ -163,6 +180,7 @@ class Protocol(ABC):
             stamp_every=plan.stamp_every,
             nacks=plan.send_nacks,
             excuse_pauses=bool(plan.mute.pausing),
+            transport_feedback=plan.transport_feedback,
         )
         self.subscribers.append(subscriber)
         return subscriber

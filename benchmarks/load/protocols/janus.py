@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from benchmarks.load import description, offers
+from benchmarks.load import description
 from benchmarks.load.connection import ConnectError, Connection
 from benchmarks.load.description import DescriptionError, kind
 from benchmarks.load.model import ClientSpec
@@ -105,7 +105,7 @@ class JanusClient(Protocol):
         # Janus takes the first rid for the largest picture.
         lines = [replace(line, rids=line.rids[::-1]) for line in self.sending_lines()]
         connection = self.connection()
-        offer = {"type": "offer", "sdp": offers.offer(lines, connection.local)}
+        offer = {"type": "offer", "sdp": self.offer(connection, lines)}
         event = await self._event(self._publisher_handle, offer, request="publish")
         text = event["jsep"]["sdp"]
         answer = description.read(text)
@@ -146,7 +146,7 @@ class JanusClient(Protocol):
         connection, subscriber = self._receiving
         offer = description.read(event["jsep"]["sdp"])
         subscriber.agree(description.agreed(offer))
-        answer = {"type": "answer", "sdp": offers.answer(offer, connection.local)}
+        answer = {"type": "answer", "sdp": self.answer(connection, offer)}
         await self._event(self._subscriber_handle, answer, request="start")
 
     async def _follow(self) -> None:

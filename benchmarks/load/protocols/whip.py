@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from urllib.parse import urljoin
 
-from benchmarks.load import description, offers
+from benchmarks.load import description
 from benchmarks.load.connection import Connection
 from benchmarks.load.description import Line
 from benchmarks.load.model import ClientSpec
@@ -63,7 +63,7 @@ class WhipClient(Protocol):
     async def _post(self, kind: str, connection: Connection, lines: list[Line]) -> str:
         url = endpoint(self.context.plan.url, kind, self.spec.room)
         headers = {"Content-Type": "application/sdp", **self._headers()}
-        offer = offers.offer(lines, connection.local)
+        offer = self.offer(connection, lines)
         async with self.context.http.post(url, data=offer.encode(), headers=headers) as response:
             text = await response.text()
             if response.status not in (200, 201):
