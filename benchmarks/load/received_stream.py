@@ -11,13 +11,12 @@ from struct import Struct
 from benchmarks.load.datagrams import Receiver, Run
 from benchmarks.load.frames import SHORT_FREEZE, FrameChain
 from benchmarks.load.histogram import Histogram
-from benchmarks.load.sent_stream import read_stamp
-from sfu.errors import ParseError
+from benchmarks.load.opener import Opener, last_packet
 from sfu.stream.nack_generator import NackGenerator
 from sfu.stream.receiver_report import ReceptionStatistics
 from sfu.transport.srtp import SrtpSession
 from sfu.wire.payload import h264, vp8
-from sfu.wire.rtp import RtpPacket, parse_rtp
+from sfu.wire.rtp import RtpPacket
 from sfu.wire.sequence import timestamp_distance
 
 MAX_MISSING = 10_000  # packets that are remembered as missing; older ones are lost for good
@@ -88,7 +87,7 @@ class ReceivedStream:
         self.trouble = codec in _key_frame  # a first key frame is missing
         self._clock_rate = clock_rate
         self._receiver = receiver
-        self._srtp = srtp
+        self._opener = Opener(receiver, srtp)
         self._stamp_every = stamp_every
         self._stamp_at = 0  # count of packets from which on the next frame's stamp is read
         self._is_key_frame = _key_frame.get(codec)
@@ -100,7 +99,6 @@ class ReceivedStream:
         self._generator = NackGenerator() if nacks else None
         self._excuse_pauses = excuse_pauses
         self._pli_at = 0.0
-        self._plain = (0, 0, 0)  # the last packet that was decrypted: time, position, size
 
     def receive(self, run: Run, count: int) -> None:
         """Take `count` packets of this stream with consecutive numbers."""
@@ -134,7 +132,7 @@ class ReceivedStream:
         if self._is_key_frame is not None:
             self._follow(frames, timestamp, now, run)
             if frames > marked:  # the next frame has begun in this run
-                (timestamp,) = _timestamp(view, self._last(run)[0])
+                (timestamp,) = _timestamp(view, last_packet(run)[0])
         elif not marked:
             marked = True  # each packet is a frame
         self._timestamp = timestamp
@@ -295,42 +293,16 @@ class ReceivedStream:
         self.chain.end_frames(1, now)
 
     def _begins_key_frame(self, run: Run) -> bool:
-        if self._is_key_frame is None or not self.chain.blocked:
-            return False
-        position = run.start
-        size = self._unprotect(position, min(run.size, run.length))
-        if size < 0:
-            return False
-        self._plain = run.time, position, size
-        try:
-            packet = parse_rtp(self._receiver.view[position : position + size], arrival=0.0)
-        except ParseError:
-            return False
-        return self._is_key_frame(packet.payload)
-
-    # -- what is inside
+        is_key_frame = self._is_key_frame
+        return (
+            is_key_frame is not None
+            and self.chain.blocked
+            and is_key_frame(self._opener.first_payload(run))
+        )
 
     def _read_stamp(self, run: Run) -> None:
         self._stamp_at = self.received + self._stamp_every
-        position, wire_size = self._last(run)
-        view = self._receiver.view
-        if view[position] & 0x20:
-            return  # it ends in padding
-        if self._plain[:2] == (run.time, position):
-            size = self._plain[2]
-        else:
-            size = self._unprotect(position, wire_size)
-        if size < 0:
-            return
-        read = read_stamp(view[position : position + size], now=run.time)
-        if read is not None:
-            delay, self.layer = read
+        stamp = self._opener.stamp(run)
+        if stamp is not None:
+            delay, self.layer = stamp
             self.delays.add(delay / 1e9)
-
-    def _last(self, run: Run) -> tuple[int, int]:
-        """Position and bytes of the last packet of a run."""
-        size = run.length % run.size or run.size
-        return run.start + run.length - size, size
-
-    def _unprotect(self, position: int, size: int) -> int:
-        return self._srtp.unprotect_in_place(self._receiver.pointer(position), size)
