@@ -27,7 +27,7 @@ h2 { font-size: 18px; margin: 34px 0 10px }
 .good { color: var(--good); background: var(--good-page) }
 .bad { color: var(--bad); background: var(--bad-page) }
 .warn { color: var(--warn); background: var(--warn-page) }
-.tiles { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(145px, 1fr)) }
+.tiles { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)) }
 .tiles div { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   padding: 12px 14px }
 .tiles b { display: block; font-size: 21px; line-height: 1.25; font-variant-numeric: tabular-nums;

@@ -11,7 +11,7 @@ LINES = (
     ("media", ("packets_sent", "packets_received", "bits_received")),
     ("loss", ("loss", "worst_loss", "bystander_loss")),
     ("delay", ("p50_delay", "p95_delay", "p99_delay", "jitter")),
-    ("freezes", ("freezes", "long_freezes", "frozen", "plis", "nacks")),
+    ("freezes", ("freezes", "long_freezes", "bystander_freezes", "frozen", "plis", "nacks")),
     ("joins", ("p50_join", "p99_join", "p99_first_key_frame", "failed", "silent")),
     ("server", ("server_cpu", "server_cpu_per_packet", "server_memory", "server_memory_growth")),
     ("tester", ("tester_cpu", "tester_drops", "tester_behind")),

@@ -37,10 +37,9 @@ def format_quantity(value: float | None, unit: Unit) -> str:
     """Short text for people; a dash for None."""
     if value is None:
         return "–"
-    if unit == "share":
-        return "0 %" if value == 0 else f"{value * 100:.3g} %" if value < 0.1 else f"{value:.1%}"
-    if unit == "cores":
-        return f"{value * 100:.1f} %"
+    if unit in ("share", "cores"):
+        percent = value * 100
+        return f"{percent:.0f} %" if percent >= 100 else f"{percent:.3g} %"
     if unit == "seconds":
         return _seconds(value)
     if unit == "bytes":
