@@ -157,8 +157,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_tcp_connections: Annotated[Count, Meta(description="ICE-TCP connections at one time.")] = (
         1000
     )
+    max_tcp_connections_per_host: Annotated[
+        Count,
+        Meta(
+            description="ICE-TCP connections at one time of one IPv4 address, or of one IPv6 "
+            "network of 64 bits. Participants behind one NAT share them, at two each."
+        ),
+    ] = 200
     max_tcp_frame_size: Annotated[
-        Annotated[int, Meta(ge=576, le=65535)],
+        Annotated[int, Meta(ge=576, le=2048)],  # no more fits where received datagrams lie
         Meta(description="Bytes of one frame on an ICE-TCP connection (RFC 4571)."),
     ] = 2048
     max_tcp_buffer: Annotated[

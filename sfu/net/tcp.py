@@ -1,8 +1,10 @@
 """ICE-TCP for networks that let no UDP out: passive candidates (RFC 6544), framed by RFC 4571."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 
 from sfu.config import Config
 from sfu.net.datagrams import from_python
@@ -22,7 +24,8 @@ class TcpCounters:
 
     Attributes:
         connections: Accepted connections.
-        refused: Connections that were closed at once because there were too many.
+        refused: Connections that were closed at once because there were too many, in all or of
+            their host.
         misbehaved: Connections that were closed because of what they sent, or did not send.
         frames_received: Frames.
         frames_sent: Frames that were written.
@@ -140,7 +143,8 @@ class TcpPort:
     Args:
         hosts: Numeric addresses to bind; wildcards are allowed ("::" takes IPv6 only).
         port: Port number; 0 picks one that is free on all of them.
-        config: `max_tcp_connections`, `max_tcp_frame_size`, `max_tcp_buffer`, `media_timeout`.
+        config: `max_tcp_connections`, `max_tcp_connections_per_host`, `max_tcp_frame_size`,
+            `max_tcp_buffer`, `media_timeout`.
         on_datagrams: Called with up to `SLOTS` received frames, which are datagrams to whoever
             gets them.
         on_closed: Called when a connection from which frames may have come has ended.
@@ -168,6 +172,7 @@ class TcpPort:
         self._on_closed = on_closed
         self._servers: list[asyncio.Server] = []
         self._connections: dict[Address, _Connection] = {}
+        self._per_host: Counter[str] = Counter()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -241,11 +246,17 @@ class TcpPort:
     def register(self, connection: _Connection) -> bool:
         """Whether there is room for this new connection; for the connections themselves."""
         previous = self._connections.get(connection.address)
-        if previous is None and len(self._connections) >= self.config.max_tcp_connections:
-            self.counters.refused += 1
-            return False
+        host = _network_of(connection.address.host)
         if previous is not None:
             previous.abort()  # the peer connected again, from the same port to another of ours
+        elif (
+            len(self._connections) >= self.config.max_tcp_connections
+            or self._per_host[host] >= self.config.max_tcp_connections_per_host
+        ):
+            self.counters.refused += 1
+            return False
+        else:
+            self._per_host[host] += 1
         self._connections[connection.address] = connection
         self.counters.connections += 1
         return True
@@ -254,6 +265,10 @@ class TcpPort:
         """A connection has ended; for the connections themselves."""
         if self._connections.get(connection.address) is connection:
             del self._connections[connection.address]
+            host = _network_of(connection.address.host)
+            self._per_host[host] -= 1
+            if not self._per_host[host]:
+                del self._per_host[host]
             self._on_closed(connection.address)
 
     def received(self, frames: list[tuple[bytes, Address]]) -> None:
@@ -261,3 +276,8 @@ class TcpPort:
         self.counters.frames_received += len(frames)
         for start in range(0, len(frames), SLOTS):
             self._on_datagrams(frames[start : start + SLOTS])
+
+
+def _network_of(host: str) -> str:
+    """What one attacker has at its disposal: an IPv4 address, or an IPv6 network of 64 bits."""
+    return IPv6Address(host).packed[:8].hex() if ":" in host else host

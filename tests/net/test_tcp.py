@@ -1,13 +1,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from sfu.config import Config
 from sfu.net import tcp
 from sfu.net.tcp import TcpPort
 from sfu.transport.address import Address
-from sfu.transport.buffers import SLOTS
+from sfu.transport.buffers import SLOT_SIZE, SLOTS
 from sfu.transport.outbox import Outbox
 
 STUN = bytes([0, 1, 0, 0]) + bytes(16)
@@ -197,6 +198,52 @@ async def test_connections_are_bounded() -> None:
     _, writer, _ = await shell.join()
     writer.close()
     await shell.port.close()
+
+
+async def test_connections_of_one_host_are_bounded() -> None:
+    shell = Shell(("127.0.0.1", "::1"), max_tcp_connections_per_host=2)
+    await shell.port.open()
+    joined = [await shell.join() for _ in range(2)]
+    reader, writer = await shell.connect()
+    await assert_ended(reader)
+    assert shell.port.counters.refused == 1
+    writer.close()
+    for host in ("127.0.0.2", "::1"):  # others are not concerned
+        _, writer = await asyncio.open_connection(
+            "::1" if ":" in host else "127.0.0.1", shell.port.port, local_addr=(host, 0)
+        )
+        writer.write(frame(STUN))
+        await shell.until(received=len(shell.received) + 1)
+        writer.close()
+    await shell.until(closed=2)
+    joined.pop()[1].close()
+    await shell.until(closed=3)
+    joined.append(await shell.join())
+    for _, writer, _ in joined:
+        writer.close()
+    await shell.until(closed=5)
+    assert not shell.port._per_host
+    await shell.port.close()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8::1", "2001:db8::ffff:0:0:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("fe80::1%2", "fe80::2%2", True),
+    ],
+)
+def test_ipv6_network_counts_as_one_host(one: str, other: str, same: bool) -> None:
+    assert (tcp._network_of(one) == tcp._network_of(other)) is same
+
+
+def test_largest_frame_fits_where_datagrams_lie() -> None:
+    assert msgspec.convert({"max_tcp_frame_size": SLOT_SIZE}, Config)
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"max_tcp_frame_size": SLOT_SIZE + 1}, Config)
 
 
 async def test_slow_reader_loses_frames_and_costs_bounded_memory() -> None:
