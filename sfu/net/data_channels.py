@@ -20,9 +20,20 @@ MAX_BUFFERED = 1 << 20  # bytes waiting for one slow peer before messages are re
 MAX_QUEUED = 1024  # SCTP packets received and not yet handled
 MAX_CHANNELS = 16  # that one peer may open; we use two
 
+# What aiortc keeps of messages that are not complete, or wait for one before them. Its window is
+# 1 MiB of data, but nothing enforces that, and a piece of one byte costs as much as its object.
+MAX_UNDELIVERED = 2 << 20  # bytes, pieces and their objects
+PIECE_COST = 512  # bytes; of one piece's object
+MAX_STREAMS = 64  # SCTP streams with something received; a channel has one
+MAX_MISORDERED = 2048  # pieces beyond a gap; the window holds some 900 of full size
+
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 log = structlog.get_logger()
+
+
+class _Flood(Exception):  # noqa: N818 - not an error of ours
+    """The peer has us keep more than an honest peer does."""
 
 
 class _DataReceiver(Protocol):
@@ -79,6 +90,7 @@ class DataChannels:
         self._spawn = spawn
         self._task: asyncio.Task[None] | None = None
         self._opened = 0
+        self._ended = False
         self._sctp.on("datachannel", self._channel_opened)
         peer.on_data = self._receive
         peer.listeners.append(self._peer_changed)
@@ -86,7 +98,7 @@ class DataChannels:
             self._peer_changed("connected", "")
 
     def _peer_changed(self, state: str, _: str) -> None:
-        if state == "connected" and self._task is None:
+        if state == "connected" and self._task is None and not self._ended:
             self._task = self._spawn(self._run())
         elif state != "connected":
             self.close()
@@ -103,10 +115,32 @@ class DataChannels:
                 data = await self._received.get()
                 if self._dtls.receiver is not None:
                     await self._dtls.receiver._handle_data(data)
+                    self._check_backlog()
         except ConnectionError:
             pass
         except Exception as error:  # a library that reads untrusted bytes may raise anything
             log.warning("data channels failed", peer=self._peer.transport.name, error=repr(error))
+        finally:
+            self._end()
+
+    def _check_backlog(self) -> None:
+        """Bound what is received and not delivered.
+
+        Raises:
+            _Flood: It is beyond what an honest peer can cause.
+        """
+        streams = self._sctp._inbound_streams
+        size = sum(
+            PIECE_COST + len(piece.user_data)
+            for stream in streams.values()
+            for piece in stream.reassembly
+        )
+        if (
+            size > MAX_UNDELIVERED
+            or len(streams) > MAX_STREAMS
+            or len(self._sctp._sack_misordered) > MAX_MISORDERED
+        ):
+            raise _Flood("too much was received that cannot be delivered")
 
     def _channel_opened(self, channel: RTCDataChannel) -> None:
         self._opened += 1
@@ -138,9 +172,16 @@ class DataChannels:
 
     def close(self) -> None:
         """End the association; nothing happens when it has ended."""
+        if self._task is not None:
+            self._task.cancel()
+        self._end()
+
+    def _end(self) -> None:
+        """From now on nothing is received, and nothing is open; whatever it was that ended it."""
+        if self._ended:
+            return
+        self._ended = True
         self._peer.on_data = None
         self._channels.clear()
         if self._task is not None:
-            self._task.cancel()
-            self._task = None
             self._spawn(self._sctp.stop())
