@@ -121,13 +121,14 @@ class InboundStream:
         """Account for one packet of the media SSRC.
 
         A packet that is only padding is handed on like any other, with its empty payload, so that
-        whoever renumbers packets can close the gap. So is one that was lost and comes late, be it
-        reordered or sent again: its index is lower than that of packets before it.
+        whoever renumbers packets can close the gap. For the same reason one of an unknown payload
+        type is handed on, emptied and without a codec. So is one that was lost and comes late, be
+        it reordered or sent again: its index is lower than that of packets before it.
 
         Returns:
             True when the packet is new: its `index`, `codec` and `key_frame` are set, and it is
-            cached. False for one that came before, comes too late, has an unknown payload type or
-            whose sequence number jumps without a second packet to confirm it.
+            cached. False for one that came before, comes too late, or whose sequence number jumps
+            without a second packet to confirm it.
         """
         sequence = self._sequence
         before = sequence.highest
@@ -137,13 +138,13 @@ class InboundStream:
         if index != before + 1:
             self._skip(packet, before, index, now)
         self._statistics.add(index, packet.timestamp, packet.arrival)
+        packet.index = index
         known = self._formats.get(packet.payload_type)
         if known is None:
-            self._discarded += 1
-            return False
+            self._empty(packet)
+            return True
         codec, is_key_frame = known
         self.codec = packet.codec = codec
-        packet.index = index
         payload = packet.payload
         if payload:
             self.bitrate.add(packet.size, now)
@@ -157,6 +158,12 @@ class InboundStream:
         return True
 
     # -- off the hot path
+
+    def _empty(self, packet: RtpPacket) -> None:
+        """A packet whose payload type means nothing: its number alone is of use."""
+        packet.payload = b""
+        self._discarded += 1
+        self.cache.add(packet)
 
     def _skip(self, packet: RtpPacket, before: int, index: int, now: float) -> None:
         """A packet begins the stream, begins it anew, or comes after a gap."""
@@ -197,11 +204,11 @@ class InboundStream:
         if cache.get(index) is not None:
             self._duplicates += 1
             return False
+        packet.index = index
         known = self._formats.get(packet.payload_type)
         if known is None:
-            self._discarded += 1
-            return False
-        packet.index = index
+            self._empty(packet)
+            return True
         packet.codec, is_key_frame = known
         if packet.payload:
             self.bitrate.add(packet.size, now)
@@ -257,10 +264,16 @@ class InboundStream:
     # -- what its sender tells and is told
 
     def due_nacks(self, *, now: float) -> list[int]:
-        """The sequence numbers to ask for again now (RFC 4585 6.2.1); they count as asked for."""
-        if self._nack is None:
+        """The sequence numbers to ask for again now (RFC 4585 6.2.1); they count as asked for.
+
+        Where some are given up instead, video wishes for a key frame.
+        """
+        nack = self._nack
+        if nack is None:
             return []
-        due = self._nack.missing(now=now, oldest=self._sequence.highest - self.cache.size + 1)
+        due = nack.missing(now=now, oldest=self._sequence.highest - self.cache.size + 1)
+        if nack.newest_given_up > nack.key_frame and self.kind == "video":
+            self.key_frames.request(now)
         self._nacks_sent += len(due)
         return [self._sequence.sequence_number(index) for index in due]
 

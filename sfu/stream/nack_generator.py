@@ -38,15 +38,26 @@ class NackGenerator:
         key_frame: Index where the newest key frame begins, -1 for none yet: when there is too much
             to ask for, what comes before it is given up first.
         given_up: How many packets were given up on, ever.
+        newest_given_up: The highest index that `missing` gave up on, -1 for none yet: what comes
+            after it cannot be decoded, unless a key frame begins behind it.
     """
 
-    __slots__ = ("_limit", "_losses", "_next_time", "given_up", "key_frame", "rtt")
+    __slots__ = (
+        "_limit",
+        "_losses",
+        "_next_time",
+        "given_up",
+        "key_frame",
+        "newest_given_up",
+        "rtt",
+    )
 
     def __init__(self, *, limit: int = MAX_TRACKED, rtt: float = INITIAL_RTT) -> None:
         self._limit = min(limit, MAX_TRACKED)
         self.rtt = rtt
         self.key_frame = -1
         self.given_up = 0
+        self.newest_given_up = -1
         self._losses: dict[int, _Loss] = {}  # ascending: gaps are only ever found at the front
         self._next_time: float | None = None
 
@@ -120,7 +131,9 @@ class NackGenerator:
                 next_time = loss.next_try
         for index in hopeless:
             del self._losses[index]
-        self.given_up += len(hopeless)
+        if hopeless:
+            self.given_up += len(hopeless)
+            self.newest_given_up = max(self.newest_given_up, hopeless[-1])
         self._next_time = next_time
         return due
 

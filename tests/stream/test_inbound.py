@@ -180,11 +180,14 @@ def test_retransmissions_before_the_first_packet_or_of_later_ones_are_nothing():
     assert packet.index == 0x10000 + 21
 
 
-def test_a_retransmission_of_an_unknown_format_is_dropped():
+def test_a_retransmission_of_an_unknown_format_fills_its_place():
     inbound = stream()
     inbound.receive(rtp(10), now=1.0)
     inbound.receive(rtp(12), now=1.0)
-    assert inbound.receive_rtx(rtx(11), 55, now=1.0) is None
+    repaired = inbound.receive_rtx(rtx(11), 55, now=1.0)
+    assert repaired is not None
+    assert (repaired.index, repaired.codec, repaired.payload) == (0x10000 + 11, None, b"")
+    assert inbound.next_nack_time() is None
 
 
 def test_padding_is_handed_on_empty_but_is_no_media():
@@ -202,14 +205,22 @@ def test_padding_is_handed_on_empty_but_is_no_media():
     assert not inbound.receive(rtp(11, 1.0, payload=b"", padding=255), now=1.0)
 
 
-def test_an_unknown_payload_type_is_not_media_and_no_loss():
+@pytest.mark.parametrize("order", [(10, 11, 12), (10, 12, 11)])
+def test_an_unknown_payload_type_is_no_media_but_fills_its_place(order):
     inbound = stream()
-    inbound.receive(rtp(10), now=1.0)
-    assert not inbound.receive(rtp(11, payload_type=55), now=1.0)
-    assert inbound.receive(rtp(12), now=1.0)
+    for number in order:
+        packet = rtp(number, payload_type=55 if number == 11 else 96)
+        assert inbound.receive(packet, now=1.0)
+        assert packet.index == 0x10000 + number
+        if number == 11:
+            unknown = packet
+    assert (unknown.codec, unknown.payload, unknown.key_frame) == (None, b"", False)
+    assert inbound.cache.get(unknown.index) is unknown
     assert inbound.next_nack_time() is None
     assert inbound.report_block(now=2.0).packets_lost == 0
-    assert inbound.stats(now=2.0).discarded == 1
+    assert not inbound.receive(rtp(11, payload_type=55), now=1.0), "it came before"
+    stats = inbound.stats(now=2.0)
+    assert (stats.packets, stats.discarded, stats.duplicates) == (2, 1, 1)
     assert inbound.codec is VP8
 
 
@@ -231,7 +242,9 @@ def test_a_renegotiation_changes_the_payload_types():
     inbound = stream()
     inbound.receive(rtp(10), now=1.0)
     inbound.update_codecs({120: H264})
-    assert not inbound.receive(rtp(11), now=1.0)
+    unknown = rtp(11)
+    assert inbound.receive(unknown, now=1.0)
+    assert (unknown.codec, unknown.payload) == (None, b"")
     packet = rtp(12, payload=H264_KEY_FRAME, payload_type=120)
     assert inbound.receive(packet, now=1.0)
     assert packet.codec == H264
@@ -284,6 +297,50 @@ def test_audio(nack):
     assert not inbound.key_frames.wanted
     assert inbound.receive(rtp(3, payload=b"abc", payload_type=111), now=1.0)
     assert (inbound.next_nack_time() is None) == (not nack)
+
+
+def give_up(inbound: InboundStream) -> float:
+    """Let nobody answer the NACKs; returns when the last loss was given up."""
+    now = 0.0
+    while (when := inbound.next_nack_time()) is not None:
+        now = when
+        inbound.due_nacks(now=now)
+    return now
+
+
+def test_a_loss_that_is_given_up_asks_for_a_key_frame():
+    inbound = stream()
+    inbound.receive(rtp(10, payload=KEY_FRAME), now=1.0)
+    inbound.receive(rtp(12), now=1.0)
+    now = inbound.next_nack_time()
+    assert inbound.due_nacks(now=now) == [11]
+    assert not inbound.key_frames.wanted, "it may still be repaired"
+    now = give_up(inbound)
+    assert inbound.key_frames.due(now)
+    inbound.receive(rtp(13, payload=KEY_FRAME), now=now)
+    assert inbound.due_nacks(now=now) == []
+    assert not inbound.key_frames.wanted
+    inbound.receive(rtp(15), now=now)
+    give_up(inbound)
+    assert inbound.key_frames.wanted, "another one"
+
+
+def test_a_loss_before_the_newest_key_frame_is_given_up_without_another():
+    inbound = stream()
+    inbound.receive(rtp(10, payload=KEY_FRAME), now=1.0)
+    inbound.receive(rtp(12, payload=KEY_FRAME), now=1.0)
+    give_up(inbound)
+    assert inbound.stats(now=9.0).packets_given_up == 1
+    assert not inbound.key_frames.wanted
+
+
+def test_audio_that_is_given_up_wishes_for_nothing():
+    inbound = stream("audio")
+    inbound.receive(rtp(10, payload=b"abc", payload_type=111), now=1.0)
+    inbound.receive(rtp(12, payload=b"abc", payload_type=111), now=1.0)
+    give_up(inbound)
+    assert inbound.stats(now=9.0).packets_given_up == 1
+    assert not inbound.key_frames.wanted
 
 
 def test_an_outage_asks_for_a_key_frame_instead_of_a_thousand_packets():

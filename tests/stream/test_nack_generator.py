@@ -84,6 +84,16 @@ def test_it_gives_up_on_what_nobody_can_use_any_more():
     assert nack.given_up == 2
 
 
+def test_it_tells_the_newest_that_it_gave_up_on():
+    nack = NackGenerator()
+    assert nack.newest_given_up == -1
+    nack.add(10, 14, now=0.0)
+    nack.missing(now=1.0, oldest=12)
+    assert nack.newest_given_up == 11
+    nack.missing(now=MAX_AGE + 0.1)
+    assert nack.newest_given_up == 13
+
+
 def test_an_outage_is_not_repaired():
     nack = NackGenerator()
     nack.add(0, 3, now=0.0)
