@@ -2,25 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from sfu.transport.address import Address
-
 
 @dataclass(frozen=True, slots=True)
 class TransportConnected:
     """ICE has a path and the DTLS handshake succeeded: media can flow. Comes once."""
-
-
-@dataclass(frozen=True, slots=True)
-class PathChanged:
-    """The peer moved to another address, or got its first one.
-
-    Attributes:
-        address: Where everything for this peer is sent from now on.
-        previous: Where it was sent before; None when this is the first path.
-    """
-
-    address: Address
-    previous: Address | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +42,4 @@ class TransportClosed:
     reason: str
 
 
-TransportEvent = (
-    TransportConnected | PathChanged | ApplicationData | TransportFailed | TransportClosed
-)
+TransportEvent = TransportConnected | ApplicationData | TransportFailed | TransportClosed

@@ -15,7 +15,8 @@ from pylibsrtp._binding import ffi, lib
 
 REPLAY_WINDOW = 1024  # packets; 0.3 s of a 30 Mbit/s stream, and NACKed packets come that late
 MAX_SOURCES = 256  # SSRCs that one peer may send RTP or RTCP from, and be remembered
-MAX_RTCP_SIZE = 1500 - 148  # bytes; what pylibsrtp's buffer takes with its longest trailer
+MAX_SRTCP_SIZE = 1500  # bytes; what pylibsrtp's buffer takes
+MAX_RTCP_SIZE = MAX_SRTCP_SIZE - 148  # bytes; plain, since it leaves room for its longest trailer
 
 _cast = ffi.cast
 _BYTES = ffi.typeof("char *")
@@ -143,7 +144,7 @@ class SrtpSession:
 
     def unprotect_rtcp(self, data: bytes) -> bytes | None:
         """Check and decrypt one SRTCP packet; None when it is forged, damaged or replayed."""
-        if not 8 <= len(data) <= MAX_RTCP_SIZE:
+        if not 8 <= len(data) <= MAX_SRTCP_SIZE:
             return None
         try:
             plain: bytes = self._inbound_rtcp.unprotect_rtcp(data)

@@ -10,7 +10,6 @@ from sfu.transport.address import Address
 from sfu.transport.dtls import Certificate, DtlsConnection
 from sfu.transport.events import (
     ApplicationData,
-    PathChanged,
     TransportClosed,
     TransportConnected,
     TransportEvent,
@@ -18,7 +17,7 @@ from sfu.transport.events import (
 )
 from sfu.transport.ice import IceLite
 from sfu.transport.outbox import Outbox
-from sfu.transport.srtp import SrtpSession
+from sfu.transport.srtp import MAX_RTCP_SIZE, SrtpSession
 from sfu.wire.parameters import Fingerprint, IceParameters, TransportParameters
 from sfu.wire.stun import StunMessage
 
@@ -40,8 +39,8 @@ class Transport:
         credentials: Our ICE user name fragment and password.
         outbox: Where datagrams go.
         timers: Where timers go.
-        config: `handshake_timeout` counts from the first `start`, `media_timeout` from the last
-            authenticated packet.
+        config: `handshake_timeout` counts from now on, whether the peer is ever described or not;
+            `media_timeout` from the last authenticated packet.
         on_event: Called with each event, when the transport's own state is up to date.
         now: Monotonic seconds.
 
@@ -53,6 +52,7 @@ class Transport:
         transport_sequence: The transport-wide sequence number to use next
             (draft-holmer-rmcat-transport-wide-cc-extensions-01); the fan-out counts it up.
         last_received: When the last authenticated packet came, monotonic seconds.
+        rtcp_dropped: How many RTCP packets were too long to be sent.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class Transport:
         self.srtp: SrtpSession | None = None
         self.transport_sequence = 0
         self.last_received = now
+        self.rtcp_dropped = 0
         self._certificate = certificate
         self._config = config
         self._on_event = on_event
@@ -83,7 +84,7 @@ class Transport:
         self._dtls: DtlsConnection | None = None
         self._dtls_source: Address | None = None
         self._early: list[bytes] = []
-        self._deadline: Timer | None = None
+        self._deadline = timers.call_at(now + config.handshake_timeout, self._handshake_overdue)
         self._retransmission: Timer | None = None
         self._restart_end: Timer | None = None
 
@@ -118,9 +119,6 @@ class Transport:
         self._remote = remote
         self._ice.set_remote(remote.ice.username_fragment)
         if first:
-            self._deadline = self._timers.call_at(
-                now + self._config.handshake_timeout, self._handshake_overdue
-            )
             self._begin_handshake(now)
 
     def restart_ice(self, credentials: IceParameters, *, now: float) -> None:
@@ -154,8 +152,7 @@ class Transport:
                 self._ice.previous_expires, self._restart_is_over
             )
         if self._ice.selected != self.address and self._ice.selected is not None:
-            previous, self.address = self.address, self._ice.selected
-            self._on_event(PathChanged(self.address, previous))
+            self.address = self._ice.selected
             self._begin_handshake(now)
             self._check_connected(now)
         return True
@@ -186,9 +183,17 @@ class Transport:
         self._ice.forget_address(address)
 
     def send_rtcp(self, data: bytes) -> None:
-        """Send a compound RTCP packet; nothing happens until there are keys and a path."""
-        if self.srtp is not None and self.address is not None:
-            self._outbox.send(self.address, self.srtp.protect_rtcp(data))
+        """Send a compound RTCP packet of at most `MAX_RTCP_SIZE` bytes.
+
+        Nothing happens until there are keys and a path. A longer packet is dropped and counted:
+        nothing that a peer makes us say may end in an exception.
+        """
+        if self.srtp is None or self.address is None:
+            return
+        if len(data) > MAX_RTCP_SIZE:
+            self.rtcp_dropped += 1
+            return
+        self._outbox.send(self.address, self.srtp.protect_rtcp(data))
 
     def send_application_data(self, data: bytes) -> None:
         """Send one record of application data; nothing happens unless connected."""

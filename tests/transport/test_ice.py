@@ -3,7 +3,14 @@ import itertools
 import pytest
 
 from sfu.transport.address import Address
-from sfu.transport.ice import LONG_SILENCE, MAX_ADDRESSES, RESTART_OVERLAP, SILENCE, IceLite
+from sfu.transport.ice import (
+    LONG_SILENCE,
+    MAX_ADDRESSES,
+    NOMINATION_PAUSE,
+    RESTART_OVERLAP,
+    SILENCE,
+    IceLite,
+)
 from sfu.wire.parameters import IceParameters
 from sfu.wire.stun import StunMessage, binding_request, parse_stun
 
@@ -106,7 +113,9 @@ def test_aggressive_nomination_ends_on_the_highest_priority(ice: IceLite) -> Non
 def test_peer_may_move_to_a_lower_priority(ice: IceLite) -> None:
     ice.receive_request(check(nominate=True, priority=3), A, now=0)
     ice.receive_request(check(priority=3), A, now=4)  # a spare path now
-    ice.receive_request(check(nominate=True, priority=1), B, now=0.1 + SILENCE)
+    ice.receive_request(check(nominate=True, priority=1), B, now=NOMINATION_PAUSE)
+    assert ice.selected == A
+    ice.receive_request(check(nominate=True, priority=1), B, now=NOMINATION_PAUSE + 0.1)
     assert ice.selected == B
 
 
@@ -118,6 +127,28 @@ def test_new_address_is_taken_when_the_selected_one_is_silent(ice: IceLite) -> N
     assert ice.selected == A
     ice.receive_request(check(), C, now=5 + SILENCE + 0.1)
     assert ice.selected == C
+
+
+@pytest.mark.parametrize("interval", [1.0, 2.5, 4.0, 5.0, 6.0])
+def test_new_address_does_not_take_over_from_a_living_path(ice: IceLite, interval: float) -> None:
+    ice.receive_request(check(nominate=True), A, now=0)
+    for number in range(1, 20):
+        ice.receive_request(check(), Address("192.0.2.9", number), now=number * interval - 0.1)
+        assert ice.selected == A
+        ice.receive_request(check(), A, now=number * interval)
+
+
+@pytest.mark.parametrize("interval", [1.0, 2.5, 4.0, 5.0, 6.0])
+def test_new_nat_binding_is_followed_at_most_one_interval_late(
+    ice: IceLite, interval: float
+) -> None:
+    ice.receive_request(check(nominate=True), A, now=0)
+    now = 0.0
+    while ice.selected == A:
+        now += interval
+        ice.receive_request(check(), B, now=now)
+    assert SILENCE < now <= SILENCE + interval
+    assert ice.selected == B
 
 
 def test_spare_path_does_not_take_over_between_two_checks(ice: IceLite) -> None:
@@ -180,11 +211,41 @@ def test_restart_answers_both_generations_until_it_is_over(ice: IceLite) -> None
     assert ice.receive_request(check(ours=NEW, theirs="new-theirs"), A, now=26)
 
 
-def test_second_restart_forgets_the_oldest(ice: IceLite) -> None:
+THIRD = IceParameters("third", "third-password-of-22-chars")
+FOURTH = IceParameters("fourth", "fourth-password-of-22-chars")
+
+
+def test_restarts_in_a_row_keep_the_credentials_in_use(ice: IceLite) -> None:
+    ice.receive_request(check(nominate=True), A, now=0)
+    for number, credentials in enumerate((NEW, THIRD, FOURTH)):
+        ice.restart(credentials)
+        ice.set_remote(f"theirs-{number}")
+    assert ice.username_fragments == ("fourth", "third", "ours")
+    assert ice.receive_request(check(), A, now=1)
+    assert ice.receive_request(check(ours=NEW, theirs="theirs-0"), A, now=2) is None
+    assert ice.receive_request(check(ours=THIRD, theirs="theirs-1", nominate=True), B, now=3)
+    assert ice.selected == B
+    assert ice.previous_expires is None, "the newest are still to be used"
+    assert ice.receive_request(check(nominate=True, priority=999), A, now=4)
+    assert ice.selected == B, "a late one"
+    assert ice.receive_request(check(ours=FOURTH, theirs="theirs-2"), B, now=5)
+    assert ice.previous_expires == 5 + RESTART_OVERLAP
+    ice.end_restart()
+    assert ice.username_fragments == ("fourth",)
+    assert ice.receive_request(check(ours=FOURTH, theirs="theirs"), B, now=6) is None
+    assert ice.receive_request(check(ours=FOURTH, theirs="theirs-2"), B, now=6)
+
+
+def test_restart_during_the_overlap_of_another_forgets_what_is_no_longer_used(
+    ice: IceLite,
+) -> None:
     ice.restart(NEW)
-    ice.restart(IceParameters("third", "third-password-of-22-chars"))
+    assert ice.receive_request(check(ours=NEW), A, now=0)
+    ice.restart(THIRD)
     assert ice.username_fragments == ("third", "new-ours")
+    assert ice.previous_expires is None
     assert ice.receive_request(check(), A, now=0) is None
+    assert ice.receive_request(check(ours=NEW), A, now=0)
 
 
 def test_same_remote_told_twice_is_no_restart(ice: IceLite) -> None:
