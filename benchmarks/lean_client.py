@@ -13,14 +13,14 @@ from struct import unpack_from
 import aiohttp
 
 from sfu.transport.address import Address
-from sfu.transport.demultiplexer import is_dtls
+from sfu.transport.demultiplexer import is_dtls, is_stun
 from sfu.transport.dtls import Certificate, DtlsConnection
 from sfu.transport.outbox import Outbox
 from sfu.transport.srtp import SrtpSession
 from sfu.wire.parameters import IceParameters
 from sfu.wire.rtcp import PictureLossIndication, parse_compound
 from sfu.wire.sdp import parse_sdp
-from sfu.wire.stun import binding_request, is_stun
+from sfu.wire.stun import binding_request
 
 CONSENT_INTERVAL = 5.0  # s; RFC 7675 5.1
 

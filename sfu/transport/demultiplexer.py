@@ -6,29 +6,37 @@ PacketKind = Literal["stun", "dtls", "rtp", "rtcp", "unknown"]
 
 MIN_SIZE = 12  # bytes; an RTP header. Everything else that we take is longer still.
 
+# The first byte; between and above these lie ZRTP, TURN channels and what nobody has defined.
+STUN_LAST = 3
+DTLS_FIRST = 20
+DTLS_LAST = 63
+MEDIA_FIRST = 128  # (S)RTP and (S)RTCP
+MEDIA_LAST = 191
+
+# The second byte of RTCP. RFC 5761 4: these would be RTP payload types 64..95 with a marker, which
+# must not be negotiated beside RTCP.
+RTCP_FIRST = 192
+RTCP_LAST = 223
+
 
 def is_stun(first: int) -> bool:
     """Whether a datagram that begins with this byte is STUN."""
-    return first <= 3
+    return first <= STUN_LAST
 
 
 def is_dtls(first: int) -> bool:
     """Whether a datagram that begins with this byte is DTLS."""
-    return 20 <= first <= 63
+    return DTLS_FIRST <= first <= DTLS_LAST
 
 
 def is_media(first: int) -> bool:
     """Whether a datagram that begins with this byte is (S)RTP or (S)RTCP."""
-    return 128 <= first <= 191
+    return MEDIA_FIRST <= first <= MEDIA_LAST
 
 
 def is_rtcp(second: int) -> bool:
-    """Whether media with this second byte is RTCP.
-
-    RFC 5761 4: packet types 192..223, which would be RTP payload types 64..95 with a marker; those
-    must not be negotiated beside RTCP.
-    """
-    return 192 <= second <= 223
+    """Whether media with this second byte is RTCP."""
+    return RTCP_FIRST <= second <= RTCP_LAST
 
 
 def classify(data: bytes | memoryview) -> PacketKind:

@@ -18,8 +18,6 @@ HEADER_SIZE = 20
 MAX_SIZE = 1280  # bytes; a check has some 150, and RFC 8489 6.1 keeps all below the path MTU
 TRANSACTION_ID_SIZE = 12
 ROLE_CONFLICT = 487  # RFC 8445 7.3.1.1
-BAD_REQUEST = 400
-UNAUTHENTICATED = 401
 
 _CLASSES: dict[stun.Class, StunClass] = {
     stun.Class.REQUEST: "request",
@@ -64,11 +62,6 @@ class StunMessage:
         return self._message.check_message_integrity(password.encode())
 
 
-def is_stun(first_byte: int) -> bool:
-    """Whether a datagram with this first byte is STUN (RFC 7983 section 7)."""
-    return first_byte < 4
-
-
 def parse_stun(data: bytes) -> StunMessage:
     """Read one Binding message; FINGERPRINT is checked, and requests must have one.
 
@@ -76,7 +69,8 @@ def parse_stun(data: bytes) -> StunMessage:
         ParseError: When it is not a STUN message, not a Binding, longer than `MAX_SIZE`, or its
             FINGERPRINT is wrong or (in a request, RFC 8445 7.1.1) missing.
     """
-    if not HEADER_SIZE <= len(data) <= MAX_SIZE or len(data) % 4 or not is_stun(data[0]):
+    # RFC 8489 5: the first two bits are zero, and the length is a multiple of four.
+    if not HEADER_SIZE <= len(data) <= MAX_SIZE or len(data) % 4 or data[0] & 0xC0:
         raise ParseError("A datagram is not a STUN message.")
     if int.from_bytes(data[4:8], "big") != stun.COOKIE:
         raise ParseError("A STUN message lacks the magic cookie.")
@@ -162,23 +156,18 @@ def binding_success(request: StunMessage, *, host: str, port: int, password: str
     return _signed(message, password)
 
 
-def binding_error(
-    request: StunMessage, *, code: int, reason: str, password: str | None = None
-) -> bytes:
+def binding_error(request: StunMessage, *, code: int, reason: str, password: str) -> bytes:
     """The error response to `request`.
 
     Args:
         request: What is answered.
         code: 300..699, as `ROLE_CONFLICT`.
         reason: A phrase for people.
-        password: As for `binding_success`; None where the request was not authentic (400, 401).
+        password: As for `binding_success`.
     """
     message = _message(stun.Class.ERROR, request.transaction_id)
     message.attributes["ERROR-CODE"] = (code, reason)
-    if password is not None:
-        return _signed(message, password)
-    message.add_fingerprint()
-    return bytes(message)
+    return _signed(message, password)
 
 
 def _message(message_class: stun.Class, transaction_id: bytes) -> stun.Message:

@@ -11,7 +11,7 @@ from sfu.room.events import Disconnected, RoomEvent
 from sfu.room.permissions import Permissions
 from sfu.transport.address import Address
 from sfu.wire.parameters import Fingerprint, IceParameters, TransportParameters
-from sfu.wire.stun import binding_request, is_stun, parse_stun
+from sfu.wire.stun import binding_request, parse_stun
 
 REMOTE = TransportParameters(
     ice=IceParameters("them", "0123456789abcdefghijklmn"),
@@ -58,7 +58,6 @@ async def test_a_check_is_answered_and_a_goodbye_needs_no_datagram(client: socke
         client.connect(("127.0.0.1", worker.udp.port))
         client.send(check(worker, ice))
         answer = await receive(client)
-        assert is_stun(answer[0])
         assert parse_stun(answer).mapped_address == client.getsockname()
         host, port = client.getsockname()
         assert peer.transport.address == Address(host, port)

@@ -1,6 +1,16 @@
 import pytest
 
-from sfu.transport.demultiplexer import classify, is_dtls, is_media, is_rtcp, is_stun
+from sfu.transport.demultiplexer import (
+    MEDIA_FIRST,
+    MEDIA_LAST,
+    RTCP_FIRST,
+    RTCP_LAST,
+    classify,
+    is_dtls,
+    is_media,
+    is_rtcp,
+    is_stun,
+)
 
 
 def test_first_bytes_as_rfc_7983_section_7_divides_them() -> None:
@@ -12,6 +22,11 @@ def test_first_bytes_as_rfc_7983_section_7_divides_them() -> None:
     assert [first for first, kind in kinds.items() if kind == 0] == list(range(4))
     assert [first for first, kind in kinds.items() if kind == 1] == list(range(20, 64))
     assert [first for first, kind in kinds.items() if kind == 2] == list(range(128, 192))
+
+
+def test_bounds_of_media_and_rtcp() -> None:
+    assert [MEDIA_FIRST, MEDIA_LAST] == [128, 191]
+    assert [RTCP_FIRST, RTCP_LAST] == [192, 223]
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,9 @@ from sfu.errors import ParseError
 from sfu.wire.stun import (
     MAX_SIZE,
     ROLE_CONFLICT,
-    UNAUTHENTICATED,
     binding_error,
     binding_request,
     binding_success,
-    is_stun,
     parse_stun,
 )
 
@@ -45,8 +43,15 @@ def request(**changes) -> bytes:
     return binding_request(**{**arguments, **changes})
 
 
-def test_first_byte():
-    assert [byte for byte in range(256) if is_stun(byte)] == [0, 1, 2, 3]
+@pytest.mark.parametrize("first", range(1, 256))
+def test_only_the_first_bytes_of_a_binding_are_taken(first):
+    message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST, TRANSACTION_ID)
+    data = bytes((first,)) + bytes(message)[1:]
+    if first == 1:
+        assert parse_stun(data).message_class == "success"
+    else:
+        with pytest.raises(ParseError):
+            parse_stun(data)
 
 
 def test_rfc_5769_request():
@@ -113,14 +118,6 @@ def test_error_response_round_trip():
     assert message.error_code == 487
     assert message.transaction_id == TRANSACTION_ID
     assert message.is_authentic("secret")
-
-
-def test_error_to_a_stranger_has_a_fingerprint_but_no_integrity():
-    data = binding_error(parse_stun(request()), code=UNAUTHENTICATED, reason="Unauthenticated")
-    message = parse_stun(data)
-    assert message.error_code == 401
-    assert not message.is_authentic("secret")
-    assert "FINGERPRINT" in stun.parse_message(data).attributes
 
 
 def test_message_without_integrity_is_never_authentic():
