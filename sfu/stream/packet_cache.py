@@ -38,8 +38,3 @@ class PacketCache:
         if packet is None or packet.index != index or index <= self._newest - self.size:
             return None
         return packet
-
-    def clear(self) -> None:
-        """Drop all packets."""
-        self._ring = [None] * self.size
-        self._newest = -1

@@ -165,15 +165,6 @@ class RtpClock:
         elapsed = round((ours - self._offset() - self._time) * self._clock_rate)
         return ours, (self._timestamp + elapsed) & 0xFFFFFFFF
 
-    def sampled_at(self, timestamp: int) -> float | None:
-        """When the frame of this timestamp was sampled: our time in Unix seconds, None if unknown.
-
-        It includes the least delay that sender reports had on their way to us.
-        """
-        if self._time is None:
-            return None
-        return self._time + self._offset() + self._elapsed(timestamp)
-
     def _offset(self) -> float:
         """From the time line of `_time` to ours."""
         offset = self._sender_clock.offset if self.reported else 0.0

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from struct import Struct
-from typing import Any
 
 from sfu.errors import ParseError
 from sfu.wire.extensions import ONE_BYTE_PROFILE, TWO_BYTE_PROFILE, encode_header_extensions
@@ -34,15 +33,12 @@ class RtpPacket:
         index: Unwrapped sequence number, set by the stream; -1 before.
         codec: What the payload type means, set by the stream.
         key_frame: Whether a key frame begins here, set by the stream.
-        extension_ids: Local id → URI on the m-line that it came on.
-        templates: What the fan-out prepared from it, by header layout.
     """
 
     __slots__ = (
         "arrival",
         "codec",
         "csrcs",
-        "extension_ids",
         "extensions",
         "index",
         "key_frame",
@@ -52,7 +48,6 @@ class RtpPacket:
         "sequence_number",
         "size",
         "ssrc",
-        "templates",
         "timestamp",
     )
 
@@ -82,8 +77,6 @@ class RtpPacket:
         self.index = -1
         self.codec: Codec | None = None
         self.key_frame = False
-        self.extension_ids: Mapping[int, str] | None = None
-        self.templates: dict[Any, Any] | None = None  # of types of the forward layer
 
     def __repr__(self) -> str:
         return (

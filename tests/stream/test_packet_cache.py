@@ -54,14 +54,6 @@ def test_a_jump_makes_all_before_it_too_old():
     assert [index for index in range(110) if cache.get(index)] == [100]
 
 
-def test_clear_drops_all():
-    cache = PacketCache(4)
-    cache.add(packet(100))
-    cache.clear()
-    assert cache.get(100) is None
-    assert cache.add(packet(5))
-
-
 @pytest.mark.parametrize("seed", range(10))
 def test_it_holds_exactly_the_newest_that_came(seed):
     rng = random.Random(seed)

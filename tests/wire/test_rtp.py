@@ -41,7 +41,7 @@ def test_header_fields(sequence_number, marker):
     assert packet.arrival == SECOND
     assert packet.size == len(data) == 15
     assert packet.index == -1
-    assert packet.codec is packet.extension_ids is packet.templates is None
+    assert packet.codec is None
     assert packet.key_frame is False
 
 

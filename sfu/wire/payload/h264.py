@@ -1,7 +1,6 @@
 """H.264 payloads: NAL units in RTP packets (RFC 6184 section 5) and key frames."""
 
 IDR = 5
-SEI = 6
 SPS = 7
 PPS = 8
 STAP_A = 24
