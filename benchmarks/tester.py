@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.load.model import Result, Step
 from benchmarks.load.report_json import from_json
+from benchmarks.load.result import Result, Step
 from benchmarks.namespaces import Namespace
 from benchmarks.servers import Server
 

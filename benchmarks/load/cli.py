@@ -11,10 +11,11 @@ import click
 
 from benchmarks.load import report_html, report_json, report_text
 from benchmarks.load.metrics import METRICS, Threshold
-from benchmarks.load.model import FleetFactory, LoadError, LoadPlan, Result
+from benchmarks.load.model import FleetFactory, LoadError, LoadPlan
 from benchmarks.load.options import Condition, check_open_files, make_plan, plan_options
 from benchmarks.load.process import ProcessFleet
 from benchmarks.load.progress import LiveProgress, PlainProgress, Silence, show
+from benchmarks.load.result import Result
 from benchmarks.load.run import Run
 from benchmarks.load.scenarios import SCENARIOS
 from benchmarks.load.server_stats import server_stats

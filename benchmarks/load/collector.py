@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from benchmarks.load.histogram import Histogram
-from benchmarks.load.model import ClientSample, Point, Sample
+from benchmarks.load.model import ClientSample, Sample
+from benchmarks.load.result import Point
 from benchmarks.load.server_stats import ServerReading
 from benchmarks.load.window import Window
 

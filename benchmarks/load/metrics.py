@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from benchmarks.load.model import Verdict
+from benchmarks.load.result import Verdict
 from benchmarks.load.units import Unit, parse_quantity
 
 

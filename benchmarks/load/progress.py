@@ -3,7 +3,7 @@
 import time
 from typing import IO, TYPE_CHECKING
 
-from benchmarks.load.model import Point
+from benchmarks.load.result import Point
 from benchmarks.load.units import format_quantity
 
 if TYPE_CHECKING:

@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from benchmarks.load.model import LoadPlan, Rate, Step
+from benchmarks.load.model import LoadPlan, Rate
+from benchmarks.load.result import Step
 from benchmarks.load.run import Run
 from benchmarks.load.units import format_quantity
 from benchmarks.load.window import Window

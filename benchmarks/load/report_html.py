@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from benchmarks.load.metrics import METRICS
-from benchmarks.load.model import ClientSummary, Point, Result, Step
 from benchmarks.load.page_style import SCRIPT, STYLE
 from benchmarks.load.plots import Axis, Series, line_plot
 from benchmarks.load.report_text import LATE
+from benchmarks.load.result import ClientSummary, Point, Result, Step
 from benchmarks.load.units import Unit, format_quantity
 
 MAX_ROWS = 500  # clients in the table; those who had it worst come first

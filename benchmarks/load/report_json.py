@@ -5,7 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.load.model import LoadError, Result
+from benchmarks.load.model import LoadError
+from benchmarks.load.result import Result
 
 
 def without_secrets(result: Result) -> Result:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from benchmarks.load.metrics import METRICS
-from benchmarks.load.model import Result
+from benchmarks.load.result import Result
 from benchmarks.load.units import format_quantity
 
 # What is shown of a run, line by line; the rest is in the other reports.

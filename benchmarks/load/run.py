@@ -16,12 +16,11 @@ from benchmarks.load.model import (
     FleetFactory,
     LoadError,
     LoadPlan,
-    Point,
     Rate,
-    Result,
     Sample,
 )
 from benchmarks.load.population import Population
+from benchmarks.load.result import Point, Result
 from benchmarks.load.server_stats import ServerReading, ServerStats
 from benchmarks.load.window import Window
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.load.histogram import Histogram
-from benchmarks.load.model import ClientSample, ClientSummary, Sample
+from benchmarks.load.model import ClientSample, Sample
+from benchmarks.load.result import ClientSummary
 from benchmarks.load.server_stats import ServerReading
 
 MIN_WATCHED = 2.0  # s; who has just joined is not yet called silent

@@ -4,8 +4,9 @@ import pytest
 
 from benchmarks.load.collector import Collector
 from benchmarks.load.histogram import Histogram
-from benchmarks.load.model import ClientSample, LoadPlan, Result, Sample, Step
+from benchmarks.load.model import ClientSample, LoadPlan, Sample
 from benchmarks.load.ramp import Search, first_load, judge
+from benchmarks.load.result import Result, Step
 from benchmarks.load.server_stats import ServerReading
 from benchmarks.load.window import Window
 

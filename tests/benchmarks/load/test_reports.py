@@ -9,20 +9,13 @@ import pytest
 from playwright.async_api import async_playwright
 
 from benchmarks.load.metrics import METRICS
-from benchmarks.load.model import (
-    ClientSummary,
-    LoadError,
-    LoadPlan,
-    Point,
-    Result,
-    Step,
-    Verdict,
-)
+from benchmarks.load.model import LoadError, LoadPlan
 from benchmarks.load.plots import Axis, Series, line_plot, thin, ticks
 from benchmarks.load.progress import LiveProgress, PlainProgress, show, spark
 from benchmarks.load.report_html import MAX_ROWS, to_html
 from benchmarks.load.report_json import from_json, to_json
 from benchmarks.load.report_text import to_text
+from benchmarks.load.result import ClientSummary, Point, Result, Step, Verdict
 from tests.support.chromium import executable
 
 VOID = {"meta"}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from benchmarks.load.model import Result
 from benchmarks.load.report_json import from_json
+from benchmarks.load.result import Result
 from tests.support.load import load
 from tests.support.server import ServerProcess, server_process
 
