@@ -1,8 +1,9 @@
 """Which web pages may talk to us: CORS (WHATWG Fetch), and no strangers while `dev` is on.
 
 A browser sends our requests from any page that its user looks at. Tokens keep strangers out; with
-`dev` there are none, so only pages of this machine may ask, and only by a name of this machine
-(against DNS rebinding).
+`dev` there are none, so only this machine may ask: its pages alone, by a name of this machine
+(against DNS rebinding), over a connection that begins and ends here (the application that we are
+mounted in may listen anywhere), and not for somebody else (a proxy).
 """
 
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ALLOW_METHODS = "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
 ALLOW_HEADERS = "Authorization, Content-Type, If-Match"
 EXPOSE_HEADERS = "Location, ETag, Link, Accept-Patch, Accept-Post, Retry-After, WWW-Authenticate"
+PROXY_HEADERS = (  # each is added by some proxy, nginx and Apache among them, for whom it asks
+    hdrs.FORWARDED,
+    hdrs.VIA,
+    hdrs.X_FORWARDED_FOR,
+    hdrs.X_FORWARDED_HOST,
+    hdrs.X_FORWARDED_PROTO,
+    "X-Real-IP",
+)
 MAX_AGE = "600"  # s; Chromium keeps preflight results for 7200 at most
 
 
@@ -44,19 +53,46 @@ def origin_allowed(origin: str, *, host: str, config: Config) -> bool:
 
 
 def check_caller(request: web.BaseRequest, config: Config) -> None:
-    """Refuse pages that may not talk to us.
+    """Refuse pages that may not talk to us, and with `dev` everyone who is not on this machine.
 
     Raises:
-        RemoteError: "not_allowed".
+        RemoteError: "not_allowed"; "bad_request" where the request does not say whom it asks.
     """
+    name = _host_name(request)
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is not None and not origin_allowed(origin, host=request.host, config=config):
         raise RemoteError(f"Pages of {origin} may not use this server.", name="not_allowed")
-    if config.dev and not is_loopback(urlsplit(f"//{request.host}").hostname or ""):
+    if not config.dev:
+        return
+    if not is_loopback(name):
         raise RemoteError(
             "With dev on, this server answers only to localhost and loopback addresses.",
             name="not_allowed",
         )
+    if not _is_local(request):
+        raise RemoteError(
+            "With dev on, this server answers only to its own machine, and to no proxy.",
+            name="not_allowed",
+        )
+
+
+def _host_name(request: web.BaseRequest) -> str:
+    """The name or address that the request's `Host` has (RFC 9112 3.2)."""
+    try:
+        parts = urlsplit(f"//{request.host}")
+        parts.port  # noqa: B018 - it is parsed only here
+    except ValueError:
+        raise RemoteError("The Host header is malformed.") from None
+    return parts.hostname or ""
+
+
+def _is_local(request: web.BaseRequest) -> bool:
+    """Whether the request was made on this machine, as far as can be known."""
+    if any(name in request.headers for name in PROXY_HEADERS):
+        return False
+    # Not `request.remote`: an application that we are mounted in may have set it from a header.
+    ends = [request.get_extra_info(name) for name in ("sockname", "peername")]
+    return all(isinstance(end, tuple) and is_loopback(end[0]) for end in ends)
 
 
 async def add_cors_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:

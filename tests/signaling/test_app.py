@@ -10,6 +10,8 @@ from yarl import URL
 
 from signaling.app import create_app
 from signaling.keys import SERVER
+from signaling.server import reachable_addresses
+from signaling.setting_checks import is_loopback
 from signaling.setting_table import SettingError
 from signaling.static import StaticFiles
 from tests.support.clients import Clients, clients_of
@@ -156,6 +158,30 @@ async def test_mounted_in_another_application() -> None:
             async with clients.http.get(url.removesuffix("/sfu") + "/") as response:
                 assert response.status == 404
                 assert "X-Content-Type-Options" not in response.headers
+    finally:
+        await runner.cleanup()
+
+
+async def test_dev_mounted_where_others_can_connect() -> None:
+    outside = next(iter(reachable_addresses(["0.0.0.0"])))
+    if is_loopback(outside):
+        pytest.skip("this machine has no address but loopback ones")
+    app = web.Application()
+    app.add_subapp("/sfu", create_app(dev=True, udp_port=0, tcp_port=0))
+    runner = web.AppRunner(app, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "0.0.0.0", 0).start()
+        port = runner.addresses[0][1]
+        async with aiohttp.ClientSession(headers={"Host": "127.0.0.1"}) as http:
+            for address, status in (("127.0.0.1", 200), (outside, 403)):
+                url = f"http://{address}:{port}/sfu"
+                for path in ("/", "/healthz", "/api/v1/rooms", "/whip/a", "/whep/a"):
+                    async with http.get(url + path) as response:
+                        assert response.status == status, path
+            with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+                await http.ws_connect(f"http://{outside}:{port}/sfu/ws")
+            assert caught.value.status == 403
     finally:
         await runner.cleanup()
 

@@ -1,11 +1,21 @@
 from collections.abc import AsyncIterator
+from pathlib import Path
+from unittest.mock import Mock
 
+import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
 from sfu.config import Config
-from signaling.cors import add_cors_headers, cors_middleware, origin_allowed
+from sfu.errors import RemoteError
+from signaling.cors import (
+    PROXY_HEADERS,
+    add_cors_headers,
+    check_caller,
+    cors_middleware,
+    origin_allowed,
+)
 from signaling.keys import CONFIG
 from signaling.problems import problem_middleware
 from signaling.setting_checks import is_loopback, origin_of
@@ -81,7 +91,7 @@ def test_loopback_hosts(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
 
 
-async def serve(config: Config) -> AsyncIterator[Client]:
+def application(config: Config) -> web.Application:
     async def hello(_request: web.Request) -> web.Response:
         return web.Response(text="hello")
 
@@ -89,7 +99,11 @@ async def serve(config: Config) -> AsyncIterator[Client]:
     app[CONFIG] = config
     app.on_response_prepare.append(add_cors_headers)
     app.router.add_get("/hello", hello)
-    async with TestClient(TestServer(app)) as client:
+    return app
+
+
+async def serve(config: Config) -> AsyncIterator[Client]:
+    async with TestClient(TestServer(application(config))) as client:
         yield client
 
 
@@ -172,3 +186,80 @@ async def test_dev_answers_names_of_this_machine_alone(dev_client: Client) -> No
     for host, status in (("localhost:8080", 200), ("[::1]", 200), ("rebound.example:8080", 403)):
         async with dev_client.get("/hello", headers={"Host": host}) as response:
             assert response.status == status
+
+
+@pytest.mark.parametrize("name", PROXY_HEADERS)
+async def test_dev_answers_to_no_proxy(dev_client: Client, any_client: Client, name: str) -> None:
+    headers = {"Host": "127.0.0.1", name: "127.0.0.1"}
+    async with dev_client.get("/hello", headers=headers) as response:
+        assert response.status == 403
+        assert (await response.json(content_type=None))["error"] == "not_allowed"
+    async with any_client.get("/hello", headers=headers) as response:
+        assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("sockname", "peername", "local"),
+    [
+        (("127.0.0.1", 80), ("127.0.0.1", 50000), True),
+        (("127.0.0.1", 80), ("127.8.8.8", 50000), True),
+        (("::1", 80, 0, 0), ("::1", 50000, 0, 0), True),
+        (("::ffff:127.0.0.1", 80, 0, 0), ("::ffff:127.0.0.1", 50000, 0, 0), True),
+        (("127.0.0.1", 80), ("192.0.2.1", 50000), False),
+        (("192.0.2.1", 80), ("127.0.0.1", 50000), False),
+        (("192.0.2.1", 80), ("192.0.2.1", 50000), False),
+        (("::ffff:192.0.2.1", 80, 0, 0), ("::ffff:192.0.2.2", 50000, 0, 0), False),
+        (("fe80::1%eth0", 80, 0, 2), ("fe80::2%eth0", 50000, 0, 2), False),
+        ("/run/aiosfu.sock", "", False),
+        (None, None, False),
+    ],
+)
+def test_dev_answers_over_connections_of_this_machine_alone(
+    sockname: object, peername: object, local: bool
+) -> None:
+    # No test can have connections from elsewhere: what the transport says of them stands in.
+    ends = {"sockname": sockname, "peername": peername}
+    transport = Mock(**{"get_extra_info.side_effect": lambda name, _=None: ends.get(name)})
+    request = make_mocked_request(
+        "GET", "/hello", headers={"Host": "localhost"}, transport=transport
+    )
+    check_caller(request, ANY)
+    if local:
+        check_caller(request, DEV)
+    else:
+        with pytest.raises(RemoteError) as raised:
+            check_caller(request, DEV)
+        assert raised.value.name == "not_allowed"
+
+
+def test_dev_does_not_believe_what_an_application_around_says() -> None:
+    elsewhere = Mock(**{"get_extra_info.return_value": ("192.0.2.1", 1)})
+    request = make_mocked_request(
+        "GET", "/hello", headers={"Host": "localhost"}, transport=elsewhere
+    )
+    with pytest.raises(RemoteError):
+        check_caller(request.clone(remote="127.0.0.1"), DEV)
+
+
+async def test_dev_refuses_sockets_that_only_proxies_use(tmp_path: Path) -> None:
+    app = application(DEV)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    path = str(tmp_path / "http.sock")
+    await web.UnixSite(runner, path).start()
+    connector = aiohttp.UnixConnector(path)
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        session.get("http://localhost/hello") as response,
+    ):
+        assert response.status == 403
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("host", ["[x]", "[::1", "::1]", "[v1.x", "localhost:port", "a:99999"])
+async def test_malformed_host(any_client: Client, dev_client: Client, host: str) -> None:
+    for client in (any_client, dev_client):
+        for headers in ({"Host": host}, {"Host": host, "Origin": "http://localhost"}):
+            async with client.get("/hello", headers=headers) as response:
+                assert response.status == 400
+                assert (await response.json(content_type=None))["error"] == "bad_request"
