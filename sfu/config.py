@@ -5,7 +5,7 @@ and `some_name` in the TOML file. Reading those is `signaling.settings`; the tab
 core knows.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -15,16 +15,40 @@ Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 
 
-class IceServer(msgspec.Struct, frozen=True, omit_defaults=True):
+class Discreet(msgspec.Struct, frozen=True):
+    """Base of structs that have secrets, which must not get into logs and tracebacks.
+
+    Attributes:
+        secrets: Names of the fields of which `repr` shows only whether they are empty.
+    """
+
+    secrets: ClassVar[frozenset[str]] = frozenset()
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"{type(self).__name__}({fields})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        fields = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return [
+            (name, "***" if value and name in self.secrets else value) for name, value in fields
+        ]
+
+
+class IceServer(Discreet, frozen=True, omit_defaults=True):
     """A STUN or TURN server that clients are told of (W3C RTCIceServer)."""
+
+    secrets = frozenset({"credential"})
 
     urls: tuple[str, ...]
     username: str = ""
     credential: str = ""
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Config(Discreet, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of one worker, validated."""
+
+    secrets = frozenset({"api_secret"})
 
     host: Annotated[
         tuple[str, ...],
@@ -72,7 +96,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         bool,
         Meta(
             description="Let anyone in without a token. Refused unless every listening address is "
-            "a loopback address."
+            "a loopback address; so are requests from other machines or with a proxy's headers."
         ),
     ] = False
     cors_origins: Annotated[
@@ -125,14 +149,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_tracks: Annotated[Count, Meta(description="Published tracks of one participant.")] = 16
     max_message_size: Annotated[
         Count, Meta(description="Bytes of one WebSocket message or HTTP body.")
-    ] = 1_048_576
+    ] = 2_097_152
     max_message_rate: Annotated[
         Count,
         Meta(
             description="WebSocket messages a second of one client, after a burst of 4 times that."
         ),
     ] = 50
-    max_sdp_size: Annotated[Count, Meta(description="Bytes of one session description.")] = 524_288
+    # Browsers write about 3000 bytes for each m-line; as JSON, in messages, they are some more.
+    max_sdp_size: Annotated[Count, Meta(description="Bytes of one session description.")] = (
+        1_048_576
+    )
     max_media_sections: Annotated[
         Count, Meta(description="m-lines of one session description.")
     ] = 256
@@ -151,6 +178,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Count,
         Meta(description="Data messages a second of one participant, after a burst of twice that."),
     ] = 100
+    max_websockets: Annotated[Count, Meta(description="WebSockets at one time.")] = 5000
+    max_pending_websockets: Annotated[
+        Count,
+        Meta(
+            description="WebSockets that have not joined, at one time; one more ends the oldest of "
+            "them."
+        ),
+    ] = 500
     max_pending_transports: Annotated[
         Count, Meta(description="Transports that have not finished ICE and DTLS, at one time.")
     ] = 1000

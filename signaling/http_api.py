@@ -1,19 +1,17 @@
 """The HTTP API: what administrators and other servers do with rooms (PROTOCOL.md, "HTTP")."""
 
-from importlib.metadata import version
-
 import msgspec
 from aiohttp import web
 from msgspec import Struct
 
 from sfu.config import IceServer
 from sfu.errors import LocalError, ParseError, RemoteError
-from sfu.net.worker import Worker
 from sfu.room.participant import Participant
 from sfu.room.room import Room
 from signaling.auth import authorize
 from signaling.bodies import read_text
 from signaling.descriptions import describe_participant, describe_room, describe_track
+from signaling.health import Health
 from signaling.keys import CONFIG, SERVER
 from signaling.messages import ParticipantInfo, RoomInfo, TrackInfo
 from signaling.problems import Problem
@@ -21,7 +19,6 @@ from signaling.schema import json_schema
 
 API = "/api/v1"
 JSON = "application/json"
-VERSION = version("aiosfu")
 
 
 class RoomList(Struct, frozen=True):
@@ -52,29 +49,6 @@ class IceServerList(Struct, frozen=True):
     """Answer of `GET /api/v1/ice-servers`."""
 
     ice_servers: tuple[IceServer, ...]
-
-
-class Network(Struct, frozen=True):
-    """The media ports: how they reach the network, and UDP datagrams since the start."""
-
-    udp_port: int
-    tcp_port: int | None
-    batched: bool
-    segmentation: bool
-    packets_received: int
-    packets_sent: int
-    packets_dropped: int
-
-
-class Health(Struct, frozen=True):
-    """Answer of `GET /healthz`."""
-
-    status: str
-    version: str
-    rooms: int
-    participants: int
-    transports: int
-    network: Network
 
 
 TYPES = (RoomList, ParticipantList, TrackList, TrackChange, IceServerList, Health, Problem)
@@ -111,31 +85,7 @@ def _json(value: object) -> web.Response:
 
 
 async def _health(request: web.Request) -> web.Response:
-    server = request.app[SERVER]
-    rooms = list(server.rooms)
-    return _json(
-        Health(
-            status="ok",
-            version=VERSION,
-            rooms=len(rooms),
-            participants=sum(len(room.participants) for room in rooms),
-            transports=len(server.worker.endpoint.peers),
-            network=_network(server.worker),
-        )
-    )
-
-
-def _network(worker: Worker) -> Network:
-    counters = worker.udp.counters
-    return Network(
-        udp_port=worker.udp.port,
-        tcp_port=None if worker.tcp is None else worker.tcp.port,
-        batched=worker.udp.batched,
-        segmentation=worker.udp.segmentation,
-        packets_received=counters.packets_received,
-        packets_sent=counters.packets_sent,
-        packets_dropped=counters.packets_dropped,
-    )
+    return _json(request.app[SERVER].health())
 
 
 async def _schema(_request: web.Request) -> web.Response:

@@ -5,6 +5,7 @@ that embeds us decides where they go; `aiosfu serve` calls `setup` and decides f
 """
 
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
 from typing import IO, Any, Literal, cast
@@ -13,6 +14,7 @@ import structlog
 
 Event = MutableMapping[str, Any]
 
+SESSION = re.compile(r"(/(?:whip|whep)/[^/]+/)[^/]+")
 FIELDS = "aiosfu_fields"  # attribute of a record that holds the event as it was, for our formatter
 
 
@@ -48,6 +50,15 @@ def setup(*, format: Literal["console", "json"], level: str, stream: IO[str] | N
     # Chatty below "warning" about every packet and candidate; only of use to their developers.
     for name in ("aioice", "aiortc", "asyncio", "aiohttp"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def loggable_path(raw_path: str) -> str:
+    """A request's path without the ids of WHIP and WHEP sessions, which nobody is to know.
+
+    Args:
+        raw_path: Percent-encoded, so that a slash in a room's name does not look like its end.
+    """
+    return SESSION.sub(r"\1***", raw_path)
 
 
 def _to_record(_logger: object, _method: str, event: Event) -> tuple[tuple[str], dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from sfu.config import IceServer
+from sfu.config import Discreet, IceServer
 from sfu.errors import ParseError, RemoteError
 
 PROTOCOL_VERSION = 1
@@ -59,7 +59,7 @@ DisconnectReason = Literal[
 ]
 DISCONNECT_REASONS: tuple[str, ...] = get_args(DisconnectReason)
 
-SubscriptionReason = Literal["", "muted", "codec_unsupported", "unsubscribed", "not_allowed"]
+SubscriptionReason = Literal["", "muted", "codec_unsupported", "unsubscribed", "limit_reached"]
 SUBSCRIPTION_REASONS: tuple[str, ...] = get_args(SubscriptionReason)
 
 
@@ -151,8 +151,10 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type", tag=snake_cas
     id: RequestId | UnsetType = UNSET
 
 
-class Join(Request, frozen=True, kw_only=True):
+class Join(Discreet, Request, frozen=True, kw_only=True):
     """Enter a room as a new participant; answered by `joined`."""
+
+    secrets = frozenset({"token"})
 
     token: str = ""
     room: str = ""
@@ -164,8 +166,10 @@ class Join(Request, frozen=True, kw_only=True):
     version: int = PROTOCOL_VERSION
 
 
-class Resume(Request, frozen=True, kw_only=True):
+class Resume(Discreet, Request, frozen=True, kw_only=True):
     """Go on as the participant that one was before the WebSocket was lost; answered by `joined`."""
+
+    secrets = frozenset({"secret", "token"})
 
     sid: str
     secret: str
@@ -301,8 +305,10 @@ class Error(Reply, frozen=True, kw_only=True):
     message: str
 
 
-class Joined(Reply, frozen=True, kw_only=True):
+class Joined(Discreet, Reply, frozen=True, kw_only=True):
     """You are in the room: everything that there is to know about it now."""
+
+    secrets = frozenset({"resume_secret"})
 
     participant: ParticipantInfo
     room: RoomInfo

@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from sfu.errors import SfuError
-from signaling.logs import get_logger
+from signaling.logs import get_logger, loggable_path
 
 log = get_logger(__name__)
 
@@ -116,7 +116,8 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
     except Exception:
         if request.writer.output_size > 0:
             raise  # the response, or the WebSocket, has begun: aiohttp can only close
-        log.exception("request failed", method=request.method, path=request.path)
+        path = loggable_path(request.rel_url.raw_path)
+        log.exception("request failed", method=request.method, path=path)
         return problem_response(
             500, "internal_error", "The server failed to answer; its log has the details."
         )

@@ -6,9 +6,11 @@ from ipaddress import ip_address
 import ifaddr
 
 from sfu.config import Config
+from sfu.errors import LimitError
 from sfu.net.worker import Worker
 from sfu.room.peer import Peer
 from sfu.room.rooms import Rooms
+from signaling.health import Health, health_of
 from signaling.negotiation.candidates import IceCandidate, host_candidates
 from signaling.negotiation.description import LocalTransport
 from signaling.negotiator import Media
@@ -57,6 +59,23 @@ class MediaServer:
     def now(self) -> float:
         """Monotonic seconds."""
         return self.worker.now()
+
+    def health(self) -> Health:
+        """How it does, for operators."""
+        return health_of(self.worker)
+
+    def check_capacity(self) -> None:
+        """Make sure that one more transport can be set up, before that changes anything.
+
+        Raises:
+            LimitError: "server_full".
+        """
+        peers = self.worker.endpoint.peers
+        pending = sum(peer.transport.state in ("new", "connecting") for peer in peers)
+        if pending >= self.config.max_pending_transports:
+            raise LimitError(
+                "Too many connections are being set up: try again.", name="server_full"
+            )
 
     async def close(self) -> None:
         """Close all rooms and ports."""

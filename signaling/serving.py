@@ -16,7 +16,7 @@ from sfu.config import Config
 from sfu.errors import LocalError
 from signaling.app import create_app
 from signaling.keys import SERVER
-from signaling.logs import get_logger
+from signaling.logs import get_logger, loggable_path
 
 ACCESS = "signaling.access"
 BACKLOG = 1024  # connections that wait to be accepted; a whole audience may come at once
@@ -36,7 +36,7 @@ class _AccessLogger(AbstractAccessLogger):
         access_log.debug(
             "request",
             method=request.method,
-            path=request.path,
+            path=loggable_path(request.rel_url.raw_path),
             status=response.status,
             seconds=round(time, 4),
             remote=request.remote,
@@ -75,13 +75,13 @@ async def serve(config: Config, *, announce: Callable[[str], None]) -> None:
         for one in sockets:
             await web.SockSite(runner, one, ssl_context=tls, backlog=BACKLOG).start()
         announce(_greeting(config, runner, sockets, secure=tls is not None))
-        udp = runner.app[SERVER].worker.udp
+        network = runner.app[SERVER].health().network
         log.info(
             "media port open",
-            port=udp.port,
+            port=network.udp_port,
             hosts=config.media_hosts,
-            batched=udp.batched,
-            segmentation=udp.segmentation,
+            batched=network.batched,
+            segmentation=network.segmentation,
         )
         await stop.wait()
         log.info("stopping")
@@ -153,10 +153,10 @@ def _greeting(
     port = sockets[0].getsockname()[1]
     scheme = "https" if secure else "http"
     urls = " ".join(f"{scheme}://{_url_host(host)}:{port}" for host in config.host)
-    worker = runner.app[SERVER].worker
-    media = f"UDP {worker.udp.port}"
-    if worker.tcp is not None:
-        media += f", TCP {worker.tcp.port}"
+    network = runner.app[SERVER].health().network
+    media = f"UDP {network.udp_port}"
+    if network.tcp_port is not None:
+        media += f", TCP {network.tcp_port}"
     dev = "; dev is on, no tokens are needed" if config.dev else ""
     return f"aiosfu is at {urls} (media: {media}{dev})"
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from aiohttp import WSMsgType, web
 
+from sfu.config import Config
 from sfu.errors import LimitError, RemoteError
 from signaling.cors import check_caller
 from signaling.keys import CONFIG, SERVER
@@ -25,23 +26,39 @@ log = get_logger(__name__)
 
 
 class Connections:
-    """All WebSockets of one application.
+    """All WebSockets of one application, as many as may be.
 
     Attributes:
         members: Who has joined by them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config) -> None:
         self.members = Members()
-        self._connections: set[Connection] = set()
+        self._config = config
+        self._connections: dict[Connection, None] = {}  # oldest first
+
+    def check_room(self) -> None:
+        """Refuse a connection that would be one too many.
+
+        Raises:
+            LimitError: "server_full".
+        """
+        if len(self._connections) >= self._config.max_websockets:
+            raise LimitError("The server has as many WebSockets as it takes.", name="server_full")
 
     async def serve(self, connection: "Connection") -> None:
         """Run a connection to its end."""
-        self._connections.add(connection)
+        pending = [one for one in self._connections if not one.session.joined]
+        if len(pending) >= self._config.max_pending_websockets:
+            # Clients join as soon as they have connected. Were new ones refused, a few that do
+            # nothing would keep everyone out.
+            del self._connections[pending[0]]
+            pending[0].abort()
+        self._connections[connection] = None
         try:
             await connection.run()
         finally:
-            self._connections.discard(connection)
+            self._connections.pop(connection, None)
 
     def shut_down(self) -> None:
         """Tell all clients that the server stops, those too that are in no room yet."""
@@ -54,7 +71,7 @@ CONNECTIONS = web.AppKey("connections", Connections)
 
 def setup(app: web.Application) -> None:
     """Serve `/ws`; the application needs `CONFIG`, and `SERVER` when it has started."""
-    app[CONNECTIONS] = Connections()
+    app[CONNECTIONS] = Connections(app[CONFIG])
     app.on_shutdown.append(_shut_down)
     app.router.add_get("/ws", websocket_handler)
 
@@ -69,9 +86,11 @@ async def websocket_handler(request: web.Request) -> web.StreamResponse:
     Raises:
         RemoteError: "not_allowed": a page of another origin asks. A browser sends WebSocket
             requests from any page, without asking first as it would for HTTP.
+        LimitError: "server_full".
     """
-    config = request.app[CONFIG]
+    config, connections = request.app[CONFIG], request.app[CONNECTIONS]
     check_caller(request, config)
+    connections.check_room()
     websocket = web.WebSocketResponse(
         heartbeat=HEARTBEAT,
         timeout=CLOSE_TIMEOUT,
@@ -80,7 +99,6 @@ async def websocket_handler(request: web.Request) -> web.StreamResponse:
         compress=False,
     )
     await websocket.prepare(request)
-    connections = request.app[CONNECTIONS]
     await connections.serve(Connection(request, websocket, connections.members))
     return websocket
 
@@ -132,7 +150,7 @@ class Connection:
             for timer in self._timers:
                 timer.cancel()
             if self._websocket.exception() is not None:
-                self._abort()  # a client that takes nothing would hold what waits for it
+                self.abort()  # a client that takes nothing would hold what waits for it
 
     def _receive(self, text: str | None) -> None:
         """Take a message; None for one that is not text."""
@@ -169,7 +187,7 @@ class Connection:
         if not self._close_reason:
             self._close_reason = reason
             self._outgoing.end()
-            self._call_later(CLOSE_TIMEOUT, self._abort)
+            self._call_later(CLOSE_TIMEOUT, self.abort)
 
     def _check_joined(self) -> None:
         if not self.session.joined:
@@ -177,9 +195,10 @@ class Connection:
 
     def _overflowed(self) -> None:
         log.warning("client dropped, it is too slow for its messages", remote=self._remote)
-        self._abort()
+        self.abort()
 
-    def _abort(self) -> None:
+    def abort(self) -> None:
+        """End it at once, without a word."""
         if self._transport is not None:
             self._transport.abort()
 

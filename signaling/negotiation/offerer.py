@@ -12,6 +12,7 @@ from signaling.negotiation.description import LocalTransport, SendSlot
 from signaling.negotiation.extensions import OFFERED_IDS, common_extensions, offered_extensions
 
 _PROTOCOL = "UDP/TLS/RTP/SAVPF"
+ANSWER_SECTION_SIZE = 8192  # bytes; offers of ours have 5000 for video
 # The answer's setup → the DTLS role that is left for us (RFC 5763 5).
 _ROLE: dict[str, DtlsRole] = {"active": "server", "": "server", "passive": "client"}
 
@@ -94,12 +95,17 @@ def offer(
 def accept_answer(sdp: str, sections: Sequence[OfferSection], config: Config) -> OfferResult:
     """Read the answer to an offer of these sections.
 
+    An answer is as long as its offer makes it: whatever the bounds in `config`, one to an offer of
+    ours is not too long.
+
     Raises:
         ParseError: The answer is malformed.
         RemoteError: "negotiation_failed" when it does not fit the offer.
     """
     answered = parse_sdp(
-        sdp, max_size=config.max_sdp_size, max_media_sections=config.max_media_sections
+        sdp,
+        max_size=max(config.max_sdp_size, ANSWER_SECTION_SIZE * len(sections)),
+        max_media_sections=max(config.max_media_sections, len(sections)),
     )
     peer.require_full_ice(answered)
     if len(answered.media) != len(sections):

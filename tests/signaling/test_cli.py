@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from signaling.setting_table import SETTINGS
 from signaling.tokens import verify
+from tests.support.polling import until
 from tests.support.server import server_process
 
 KEY, SECRET = "key", "0123456789abcdef0123456789abcdef"
@@ -146,6 +147,17 @@ async def test_https(tmp_path: Path) -> None:
             session.get(f"{server.url}/healthz", ssl=context) as response,
         ):
             assert response.status == 200
+
+
+async def test_access_log_does_not_tell_ids_of_sessions() -> None:
+    async with server_process("--log-level", "debug") as server:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.delete(f"{server.url}/whip/a%2Fb/Zk3v0aTq9xRb") as response,
+        ):
+            assert response.status == 404
+        await until(lambda: "/whip/a%2Fb/***" in server.output, "the request is logged")
+        assert "Zk3v0aTq9xRb" not in server.output
 
 
 def test_bad_setting_is_one_line() -> None:

@@ -1,3 +1,5 @@
+import asyncio
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -6,6 +8,7 @@ import pytest
 
 from signaling.messages import ParticipantInfo, RoomInfo, TrackInfo
 from tests.support.clients import Clients, access_token, clients_of
+from tests.support.polling import until
 from tests.support.server import API_KEY, API_SECRET, running_server
 
 ADMIN: dict[str, Any] = {"room": "a", "roomAdmin": True}
@@ -240,6 +243,41 @@ async def test_health_needs_no_token(guarded: Clients) -> None:
     await guarded.join(token=access_token("alice", **JOIN))
     health = await Api(guarded).get("/healthz")
     assert (health["rooms"], health["participants"]) == (1, 1)
+
+
+async def test_health_tells_what_was_not_taken() -> None:
+    async with running_server() as server, clients_of(server.url) as clients:
+        network = (await Api(clients).get("/healthz"))["network"]
+        assert network["dropped"] == {}
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.sendto(bytes([128]) + bytes(19), ("127.0.0.1", network["udp_port"]))
+            udp.sendto(b"x", ("127.0.0.1", network["udp_port"]))
+        _, stranger = await asyncio.open_connection("127.0.0.1", network["tcp_port"])
+        await until(lambda: server.media.health().network.tcp.open == 1, "it is accepted")
+        stranger.write(b"\xff\xff")
+        await until(lambda: server.media.health().network.tcp.misbehaved == 1, "it is thrown out")
+        stranger.close()
+        await until(
+            lambda: sum(server.media.health().network.dropped.values()) == 2, "both are dropped"
+        )
+        network = (await Api(clients).get("/healthz"))["network"]
+        assert network["dropped"] == {"short": 1, "unknown_address": 1}
+        assert network["packets_received"] == 2
+        assert network["tcp"] == {
+            "open": 0,
+            "connections": 1,
+            "refused": 0,
+            "misbehaved": 1,
+            "frames_received": 0,
+            "frames_sent": 0,
+            "frames_dropped": 0,
+        }
+
+
+async def test_health_without_tcp() -> None:
+    async with running_server(ice_tcp=False) as server, clients_of(server.url) as clients:
+        network = (await Api(clients).get("/healthz"))["network"]
+        assert (network["tcp_port"], network["tcp"]) == (None, None)
 
 
 async def test_schema_is_valid_and_has_the_answers_of_the_api(dev: Api) -> None:

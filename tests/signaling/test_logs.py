@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from signaling.logs import get_logger, setup
+from signaling.logs import get_logger, loggable_path, setup
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +84,18 @@ def test_embedding_program_gets_readable_records(caplog: pytest.LogCaptureFixtur
     with caplog.at_level("INFO"):
         get_logger("signaling.test").info("participant joined", room="a")
     assert caplog.messages == ["participant joined room='a'"]
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/whip/room/Zk3v0aTq9xRb", "/whip/room/***"),
+        ("/whep/a%2Fb/Zk3v0aTq9xRb", "/whep/a%2Fb/***"),
+        ("/mounted/whip/room/Zk3v0aTq9xRb", "/mounted/whip/room/***"),
+        ("/whip/room", "/whip/room"),
+        ("/r/whip", "/r/whip"),
+        ("/api/v1/rooms/a/participants/b", "/api/v1/rooms/a/participants/b"),
+    ],
+)
+def test_ids_of_sessions_are_not_logged(path: str, shown: str) -> None:
+    assert loggable_path(path) == shown

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from msgspec import UNSET
 
@@ -232,3 +233,14 @@ def test_every_disconnect_reason_has_its_close_code_and_sentence() -> None:
     codes = list(messages.CLOSE_CODES.values())
     assert len(codes) == len(set(codes))
     assert all(code == 1000 or 4000 <= code <= 4999 for code in codes)
+
+
+def test_representation_has_no_secrets() -> None:
+    for message in (
+        messages.Join(id=1, token="hidden"),
+        messages.Resume(sid="PA_1", secret="hidden", token="hidden"),
+    ):
+        assert "hidden" not in repr(message)
+        assert "token='***'" in repr(message)
+        assert messages.decode(msgspec.json.encode(message).decode()) == message
+    assert "token=''" in repr(messages.Join())

@@ -296,3 +296,15 @@ def test_strange_arguments_are_refused_in_few_words(value: object) -> None:
 def test_unknown_argument_gets_a_hint() -> None:
     with pytest.raises(SettingError, match="Did you mean http_port"):
         configure(None, {"http_prt": 1})
+
+
+def test_representation_has_no_secrets() -> None:
+    server = IceServer(("turn:t.example",), "user", "hidden credential")
+    config = Config(api_key="key", api_secret=SECRET, ice_servers=(server,))
+    for text in (repr(config), str(config), str(config.__rich_repr__())):
+        assert SECRET not in text
+        assert "hidden" not in text
+        assert "api_secret" in text
+        assert "turn:t.example" in text
+    assert "api_secret=''" in repr(Config())
+    assert msgspec.json.decode(msgspec.json.encode(config), type=Config) == config

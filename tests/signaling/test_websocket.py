@@ -274,6 +274,45 @@ async def test_the_longest_message_passes_at_the_lowest_rate() -> None:
         assert (await wire.receive())["type"] == "pong"
 
 
+# -- how many
+
+
+async def test_one_websocket_too_many_is_refused() -> None:
+    async with network(max_websockets=2) as net:
+        ann, idle = await net.join("ann"), await net.open()
+        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+            await net.open()
+        assert caught.value.status == 503
+        assert caught.value.headers is not None
+        assert int(caught.value.headers["Retry-After"]) > 0
+        assert (await ann.request("leave"))["type"] == "ok"
+        await ann.rest()
+
+        async def joined() -> Wire | None:
+            try:
+                return await net.join("bob")
+            except aiohttp.WSServerHandshakeError:
+                return None
+
+        bob = await until(joined, "there is room again", interval=0.1)
+        for wire in (idle, bob):
+            assert (await wire.request("ping"))["type"] == "pong"
+            await wire.socket.close()
+
+
+async def test_who_only_connects_keeps_nobody_out() -> None:
+    async with network(max_pending_websockets=2) as net:
+        ann = await net.join("ann")
+        idle = [await net.open() for _ in range(5)]
+        bob = await net.join("bob")
+        for wire in idle[:4]:
+            assert await wire.rest() == []
+            assert wire.close_code == 1006
+        for wire in (ann, bob, idle[4]):
+            assert (await wire.request("ping"))["type"] == "pong"
+            await wire.socket.close()
+
+
 # -- time
 
 

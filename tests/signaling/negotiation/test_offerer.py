@@ -1,4 +1,7 @@
+import re
+
 import pytest
+from msgspec.json import encode as encode_json
 
 from sfu.config import Config
 from sfu.errors import ParseError, RemoteError
@@ -12,6 +15,9 @@ SECTIONS = [
     OfferSection("1", "video", slot(1)),
     OfferSection("2", "video"),
 ]
+
+
+SMALL = Config(max_sdp_size=100, max_media_sections=1)
 
 
 def our_offer(*lines: OfferSection, version: int = 1) -> str:
@@ -183,4 +189,33 @@ def test_malformed_answer():
     with pytest.raises(ParseError):
         accept_answer("", SECTIONS, CONFIG)
     with pytest.raises(ParseError):
-        accept_answer(sample("chrome_answer"), SECTIONS, Config(max_sdp_size=100))
+        accept_answer(sample("chrome_answer") + "a=x\r\n" * 5000, SECTIONS, SMALL)
+
+
+def long_answer(count: int) -> tuple[str, list[OfferSection]]:
+    """An answer of Chrome to an offer of many videos."""
+    answered = sample("chrome_answer")
+    head, audio, video, _ = re.split(r"(?=^m=)", answered, flags=re.MULTILINE)
+    bundle = " ".join(map(str, range(count)))
+    head = re.sub("a=group:BUNDLE.*\r", f"a=group:BUNDLE {bundle}\r", head)
+    # Some browsers know more codecs than that of the sample: at most they repeat all of ours.
+    video += "a=more:of what every other codec has\r\n" * 60
+    videos = [video.replace("a=mid:1\r", f"a=mid:{number}\r") for number in range(1, count)]
+    lines = [OfferSection(str(number), "video", slot(number)) for number in range(1, count)]
+    return "".join([head, audio, *videos]), [SECTIONS[0], *lines]
+
+
+@pytest.mark.parametrize("config", [Config(), SMALL], ids=["default", "small"])
+def test_answer_is_as_long_as_the_offer_makes_it(config):
+    text, lines = long_answer(256)
+    assert len(text) > len(offer(lines, LOCAL, session_id=1, session_version=1))
+    assert sum(each is not None for each in accept_answer(text, lines, config).send.values()) == 256
+
+
+def test_answer_to_the_longest_offer_fits_in_a_message():
+    text, _ = long_answer(CONFIG.max_media_sections)
+    assert len(encode_json({"sdp": text})) < CONFIG.max_message_size
+    for browser in ("chrome_answer", "firefox_publish", "safari_mixed"):
+        described = sample(browser)
+        size = len(described) / described.count("\r\nm=")
+        assert size * CONFIG.max_media_sections < CONFIG.max_sdp_size
