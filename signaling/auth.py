@@ -50,6 +50,15 @@ class Access:
             return Permissions(can_update_own_metadata=True)
         return self.token.video.permissions
 
+    def is_from(self, identity: str, room: str) -> bool:
+        """Whether this is the token of this identity for this room; an empty one is nobody's."""
+        return (
+            self.token is not None
+            and bool(identity)
+            and self.token.identity == identity
+            and self.token.video.room == room
+        )
+
     def require_publish(self, room: str) -> None:
         """The caller may join the room and send media."""
         if self.token is not None:

@@ -38,7 +38,7 @@ class HttpSession:
 
     Attributes:
         id: Last part of the resource's path; nobody can guess it.
-        owner: Identity of the token that created it, empty without.
+        owner: Identity of the token that created it, empty without: then it is an administrator's.
         etag: Names the present ICE session (RFC 9725 4.3.1); quotes included.
     """
 
@@ -197,7 +197,7 @@ def session_routes(prefix: str, open_session: Opener) -> list[web.RouteDef]:
     def find(request: web.Request) -> HttpSession:
         access = authorize(request)
         session = sessions.find(request.match_info["room"], request.match_info["session"])
-        if access.identity != session.owner:
+        if not access.is_from(session.owner, session.room):
             access.require_admin(session.room)
         return session
 

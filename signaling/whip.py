@@ -1,16 +1,25 @@
 """WHIP: publish into a room with one HTTP request (RFC 9725)."""
 
 import secrets
+from collections.abc import Mapping
 
 from aiohttp import web
 
-from sfu.errors import RemoteError
+from sfu.config import Config
+from sfu.errors import LimitError, RemoteError
+from sfu.room.permissions import Permissions, Source
+from sfu.wire.parameters import IceParameters, Kind
 from sfu.wire.sdp import SessionDescription, parse_sdp
 from signaling.auth import Access
 from signaling.http_sessions import HttpSession, session_routes
 from signaling.keys import CONFIG, SERVER
 from signaling.limits import check_attributes, check_names
+from signaling.negotiation import LocalTransport, answer
 from signaling.negotiator import PeerNegotiator
+
+# For the look at an offer that comes before there is a transport.
+_NOWHERE = LocalTransport(ice=IceParameters("none", "-" * 22), fingerprints=(), candidates=())
+_SOURCES: Mapping[Kind, Source] = {"audio": "microphone", "video": "camera"}
 
 
 def routes() -> list[web.RouteDef]:
@@ -27,10 +36,9 @@ def open_session(request: web.Request, access: Access, session: HttpSession, off
     server, config = request.app[SERVER], request.app[CONFIG]
     room_name = request.match_info["room"]
     access.require_publish(room_name)
-    # Looked at before joining: a bad offer must not put out who has the same identity.
-    offered = parse_sdp(
-        offer, max_size=config.max_sdp_size, max_media_sections=config.max_media_sections
-    )
+    # Joining puts out who has the same identity: all that may be refused is refused before.
+    _check_offer(offer, access.permissions, config)
+    server.check_capacity()
     identity = access.identity or f"whip-{secrets.token_urlsafe(6)}"
     name = request.query.get("name") or access.name or identity
     check_names(config, room=room_name, identity=identity, name=name)
@@ -46,11 +54,39 @@ def open_session(request: web.Request, access: Access, session: HttpSession, off
         now=server.now(),
     )
     negotiator = PeerNegotiator(server.media, participant, announces=True)
-    answer = session.begin(participant, negotiator, offer)
-    _check_complete(offered, parse_sdp(answer))
-    if not participant.tracks:
+    return session.begin(participant, negotiator, offer)
+
+
+def _check_offer(offer: str, permissions: Permissions, config: Config) -> None:
+    """Answer the offer for a look, as the participant's negotiator will.
+
+    Raises:
+        SfuError: It would be refused, or a part of it.
+    """
+    offered = parse_sdp(
+        offer, max_size=config.max_sdp_size, max_media_sections=config.max_media_sections
+    )
+    look = answer(offered, _NOWHERE, receive=True, slots={}, data=True, config=config)
+    _check_complete(
+        offered,
+        parse_sdp(
+            look.sdp,
+            max_size=len(look.sdp.encode()),
+            max_media_sections=config.max_media_sections,
+        ),
+    )
+    if not look.receive:
         raise RemoteError("The offer sends no media (a=sendonly).", name="negotiation_failed")
-    return answer
+    for section in look.receive:
+        source = _SOURCES[section.kind]
+        if not permissions.may_publish(source):
+            raise RemoteError(
+                f"The token does not let its bearer publish {source}.", name="not_allowed"
+            )
+    if len(look.receive) > config.max_tracks:
+        raise LimitError(
+            f"A participant can publish {config.max_tracks} tracks at most.", name="too_many_tracks"
+        )
 
 
 def _check_complete(offered: SessionDescription, answered: SessionDescription) -> None:

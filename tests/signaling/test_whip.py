@@ -1,7 +1,8 @@
 import asyncio
+import io
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
@@ -191,13 +192,14 @@ async def test_server_mute_of_an_encoder(clients: Clients) -> None:
         ("hello", 400, "malformed"),
         ("v=0\r\n", 422, "negotiation_failed"),
         (b"\xff\xfe", 400, "malformed"),
-        ("v=0\r\n" + "a=x\r\n" * 200_000, 413, "too_large"),
+        ("v=0\r\n" + "a=x\r\n" * 300_000, 413, "too_large"),
     ],
 )
 async def test_bad_offer(
     server: RunningServer, clients: Clients, body: str | bytes, status: int, error: str
 ) -> None:
-    got, _, problem = await post(clients, "/whip/a", data=body)
+    data = io.BytesIO(body if isinstance(body, bytes) else body.encode())
+    got, _, problem = await post(clients, "/whip/a", data=data)
     assert (got, problem["error"]) == (status, error)
     assert not participants(server)
 
@@ -228,14 +230,78 @@ async def test_bad_offer_does_not_put_out_who_publishes_already() -> None:
     ):
         whip = clients.whip("a", token=token)
         await whip.publish(ToneTrack())
+        (before,) = participants(server)
         headers = {**SDP, "Authorization": f"Bearer {token}"}
         assert (await post(clients, "/whip/a", data="v=1", headers=headers))[0] == 400
-        assert len(participants(server)) == 1
+        assert participants(server) == [before]
         other = clients.whip("a", token=token)
         await other.publish(ToneTrack())
         assert len(participants(server)) == 1
         assert await whip.delete() == 404
         assert await other.delete() == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "grants", "error"),
+    [
+        (lambda sdp: "v=0\r\n", {}, "negotiation_failed"),
+        (lambda sdp: sdp.replace("a=group:BUNDLE", "a=x"), {}, "negotiation_failed"),
+        (lambda sdp: re.sub(r"a=ice-(ufrag|pwd)", "a=x", sdp), {}, "negotiation_failed"),
+        (lambda sdp: sdp.replace("a=fingerprint", "a=x"), {}, "negotiation_failed"),
+        (lambda sdp: sdp.replace("a=rtcp-mux", "a=x"), {}, "negotiation_failed"),
+        (lambda sdp: sdp.replace("opus/48000", "FOO/48000"), {}, "codec_unsupported"),
+        (lambda sdp: re.sub("VP8|H264", "FOO", sdp), {}, "codec_unsupported"),
+        (lambda sdp: sdp.replace("a=sendonly", "a=recvonly"), {}, "negotiation_failed"),
+        (lambda sdp: sdp, {"canPublishSources": ["camera"]}, "not_allowed"),
+        (lambda sdp: sdp, {"canPublish": False}, "not_allowed"),
+        (lambda sdp: sdp + sdp[sdp.index("m=") :].replace("a=mid:", "a=mid:x"), {}, ""),
+    ],
+)
+async def test_refused_offer_changes_nothing(
+    change: Callable[[str], str], grants: dict[str, Any], error: str
+) -> None:
+    everything = {"room": "a", "roomJoin": True}
+    async with (
+        running_server(api_key=API_KEY, api_secret=API_SECRET, max_tracks=2) as server,
+        clients_of(server.url) as clients,
+    ):
+        whip = clients.whip("a", token=access_token("encoder", **everything))
+        await whip.publish(ToneTrack())
+        (before,) = participants(server)
+        offer = change(await offer_of("audio", "video"))
+        if not error:  # four m-lines, all in the BUNDLE group
+            error = "too_many_tracks"
+            mids = re.findall(r"a=mid:(\S+)", offer)
+            offer = re.sub(r"a=group:BUNDLE .*", f"a=group:BUNDLE {' '.join(mids)}\r", offer)
+        token = access_token("encoder", **{**everything, **grants})
+        headers = {**SDP, "Authorization": f"Bearer {token}"}
+        _, _, problem = await post(clients, "/whip/a", data=offer, headers=headers)
+        assert problem["error"] == error, problem
+        assert participants(server) == [before]
+        assert before.present
+        assert await whip.delete() == 200
+
+
+async def test_full_server_does_not_put_out_who_publishes_already() -> None:
+    def bearer(identity: str) -> dict[str, str]:
+        token = access_token(identity, room="a", roomJoin=True)
+        return {**SDP, "Authorization": f"Bearer {token}"}
+
+    async with (
+        running_server(api_key=API_KEY, api_secret=API_SECRET, max_pending_transports=1) as server,
+        clients_of(server.url) as clients,
+    ):
+        whip = clients.whip("a", token=access_token("encoder", room="a", roomJoin=True))
+        await whip.publish(ToneTrack())
+        (before,) = participants(server)
+        await until(
+            lambda: before.publisher.transport.state == "connected", "the encoder is connected"
+        )
+        offer = await offer_of("audio")
+        assert (await post(clients, "/whip/a", data=offer, headers=bearer("other")))[0] == 201
+        status, _, problem = await post(clients, "/whip/a", data=offer, headers=bearer("encoder"))
+        assert (status, problem["error"]) == (503, "server_full")
+        assert before in participants(server)
 
 
 async def test_other_content_is_refused(clients: Clients) -> None:
@@ -306,6 +372,7 @@ async def test_session_belongs_to_its_token() -> None:
             ({}, 401),
             (bearer("other", room="a", roomJoin=True), 403),
             (bearer("other", room="b", roomAdmin=True), 403),
+            (bearer("encoder", room="b", roomJoin=True), 403),
             (bearer("encoder", room="a", roomJoin=True), 204),
             (bearer("other", room="a", roomAdmin=True), 204),
         ):
@@ -319,6 +386,25 @@ async def test_session_belongs_to_its_token() -> None:
             assert response.status == 404
         assert len(participants(server)) == 1
         assert await whip.delete() == 200
+
+
+async def test_session_without_a_token_is_not_that_of_a_token_without_identity() -> None:
+    def bearer(identity: str, **grants: Any) -> dict[str, str]:
+        return {"Authorization": f"Bearer {access_token(identity, **grants)}"}
+
+    async with (
+        running_server(api_key=API_KEY, api_secret=API_SECRET, dev=True) as server,
+        clients_of(server.url) as clients,
+    ):
+        whip = clients.whip("a")
+        await whip.publish(ToneTrack())
+        for headers, status in (
+            (bearer("", room="a", roomList=True), 403),
+            (bearer("", room="a", roomAdmin=True), 204),
+            ({}, 204),
+        ):
+            async with clients.http.get(whip.resource, headers=headers) as response:
+                assert response.status == status
 
 
 # -- methods
