@@ -256,6 +256,8 @@ class Endpoint:
             packet = parse_rtp(view[offset : offset + length], arrival=now)
         except ParseError:
             self.dropped["rtp"] += 1
+            # libsrtp keeps state for this SSRC too.
+            srtp.note_remote(int.from_bytes(view[offset + 8 : offset + 12]), ())
             return
         peer.transport.touch(now)
         received = peer.publisher.receive_rtp(packet, now=now)
