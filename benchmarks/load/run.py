@@ -81,10 +81,17 @@ class Run:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._last_point()
             await self._fleet.close()
             await self._stats.close()
             self._finish()
         return self.result
+
+    def _last_point(self) -> None:
+        """What has happened since the last full second."""
+        if self._collector.processes:
+            point = self._collector.tick(ServerReading(), now=time.monotonic())
+            self.result.points.append(point)
 
     async def _story(self, scenario: Callable[["Run"], Awaitable[None]]) -> None:
         self.phase("Preparing the media and the processes")
