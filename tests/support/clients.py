@@ -7,7 +7,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import urljoin
 
@@ -303,13 +303,15 @@ class Client:
                 self._mids[mid] = Sink(transceiver.receiver.track)
             self.sinks[carried["track"]] = self._mids[mid]
         assert self._socket is not None
-        await self._socket.send_json(
-            {
-                "type": "subscriber_answer",
-                "offer": event["offer"],
-                "sdp": connection.localDescription.sdp,
-            }
-        )
+        # The test may have ended, and closed the socket, while we were busy answering.
+        with suppress(aiohttp.ClientConnectionResetError):
+            await self._socket.send_json(
+                {
+                    "type": "subscriber_answer",
+                    "offer": event["offer"],
+                    "sdp": connection.localDescription.sdp,
+                }
+            )
 
     async def received(self, sid: str, *, frames: int = 1, deadline: float = 15.0) -> Sink:
         """What arrives of a track, once that many more frames of it have been decoded."""
