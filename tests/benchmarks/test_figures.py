@@ -4,8 +4,9 @@ import pytest
 
 from benchmarks import figures, tester
 from benchmarks.compare import COMPARISONS, HEAD, SERVERS, cells
-from benchmarks.load.model import LoadPlan, Result
+from benchmarks.load.model import LoadPlan
 from benchmarks.load.options import make_plan
+from benchmarks.load.result import Result
 from benchmarks.namespaces import loopback
 from benchmarks.servers import ServerError, aiosfu_server
 from benchmarks.table import share, table

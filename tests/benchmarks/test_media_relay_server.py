@@ -1,5 +1,3 @@
-
-
 from benchmarks.namespaces import loopback
 from benchmarks.servers import media_relay_server
 from tests.support.clients import clients_of
