@@ -33,6 +33,15 @@ class Access:
         """Display name, empty where there is none."""
         return self.token.name if self.token else ""
 
+    def name_for(self, wish: str) -> str:
+        """The display name of a participant that would like to be called `wish`.
+
+        Names are the token's to give, as for those who join by WebSocket.
+        """
+        if self.permissions.can_update_own_metadata:
+            return wish or self.name
+        return self.name
+
     @property
     def metadata(self) -> str:
         """Free text of the application."""

@@ -40,7 +40,7 @@ def open_session(request: web.Request, access: Access, session: HttpSession, off
     _check_offer(offer, access.permissions, config)
     server.check_capacity()
     identity = access.identity or f"whip-{secrets.token_urlsafe(6)}"
-    name = request.query.get("name") or access.name or identity
+    name = access.name_for(request.query.get("name", "")) or identity
     check_names(config, room=room_name, identity=identity, name=name)
     check_attributes(config, access.attributes)
     participant = server.rooms.open(room_name, now=server.now()).join(

@@ -358,6 +358,21 @@ async def test_tokens() -> None:
         assert encoder.identity == "encoder"
 
 
+async def test_name_is_the_tokens_to_give() -> None:
+    async with (
+        running_server(api_key=API_KEY, api_secret=API_SECRET) as server,
+        clients_of(server.url) as clients,
+    ):
+        offer = await offer_of("audio")
+        for may, shown in ((False, "me"), (True, "Boss")):
+            token = access_token("me", room="a", roomJoin=True, canUpdateOwnMetadata=may)
+            headers = {**SDP, "Authorization": f"Bearer {token}"}
+            path = "/whip/a?name=Boss"
+            assert (await post(clients, path, data=offer, headers=headers))[0] == 201
+            (participant,) = participants(server)
+            assert participant.name == shown
+
+
 async def test_session_belongs_to_its_token() -> None:
     def bearer(identity: str, **grants: Any) -> dict[str, str]:
         return {"Authorization": f"Bearer {access_token(identity, **grants)}"}
