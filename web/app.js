@@ -5,14 +5,16 @@
 
 import { isSupported } from "./client/media.js";
 import { Room } from "./client/room.js";
-import { readInvitation, roomUrl, socketUrl, withoutToken } from "./page/address.js";
+import { readInvitation, roomUrl, socketUrl, tokenIn, withoutToken } from "./page/address.js";
 import { Call } from "./page/call.js";
 import { Devices } from "./page/devices.js";
 import { byId } from "./page/dom.js";
 import { drawIcons } from "./page/icons.js";
 import { Lobby } from "./page/lobby.js";
 import { Meter } from "./page/meter.js";
+import { plain } from "./page/names.js";
 import { Settings } from "./page/settings.js";
+import { Visit } from "./page/visit.js";
 import { explain, explainNoWebRtc } from "./page/words.js";
 
 /** @typedef {import("./client/participant.js").PublishOptions} PublishOptions */
@@ -20,7 +22,8 @@ import { explain, explainNoWebRtc } from "./page/words.js";
 // This file is at …/assets/app.js, wherever the application is mounted.
 const base = new URL("..", import.meta.url);
 const address = new URL(location.href);
-const invitation = readInvitation(address, base);
+const visit = new Visit(base);
+const invitation = readInvitation(address, base, (room) => visit.token(room));
 // For trying things out: /r/room?codec=VP9
 const codec = /** @type {PublishOptions["preferredCodec"]} */ (
   address.searchParams.get("codec") ?? undefined
@@ -39,20 +42,29 @@ const again = byId("again", HTMLButtonElement);
  * @param {{name: string, room: string}} wanted
  */
 async function join({ name, room: roomName }) {
-  settings.remember({ name, room: roomName });
+  const { token, nameFixed } = invitation;
+  settings.remember(nameFixed ? { room: roomName } : { name, room: roomName });
   lobby.busy(true);
   try {
-    const { token } = invitation;
     await room.connect(socketUrl(base), { name, room: roomName, ...(token && { token }) });
   } catch (error) {
     lobby.fail(error);
+    forgetRefused(/** @type {{code?: string}} */ (error).code);
     return;
   }
   const link = roomUrl(base, room.name);
   history.replaceState(null, "", link.pathname + withoutToken(address).search);
-  document.title = `${room.name} · aiosfu`;
+  document.title = `${plain(room.name)} · aiosfu`;
   lobby.hide();
-  call.show(link);
+  call.show(link, { personal: Boolean(token) });
+}
+
+/**
+ * Does not come again with a token that the server did not take.
+ * @param {string} [code]
+ */
+function forgetRefused(code) {
+  if (code === "unauthorized" || code === "not_allowed") visit.keepToken(invitation.room, "");
 }
 
 /**
@@ -74,6 +86,21 @@ function showLobby() {
   lobby.show(invitation, settings.values);
 }
 
+/** Keeps what the address says of the invitation, and takes the token out of it. */
+function tidyAddress() {
+  visit.keepToken(invitation.room, invitation.token);
+  const tidy = withoutToken(address);
+  // The token may be all that names the room, and is found by it after a reload.
+  if (invitation.roomFixed) tidy.pathname = roomUrl(base, invitation.room).pathname;
+  history.replaceState(history.state, "", tidy);
+}
+
+/** Begins in the lobby; who only reloaded the page is back in the call by that. */
+async function start() {
+  showLobby();
+  if (visit.resumes(invitation.room) && (await devices.permitted())) lobby.submit();
+}
+
 let joined = false;
 room.on("statechange", ({ state, reason, message }) => {
   document.body.dataset["state"] = state;
@@ -81,21 +108,29 @@ room.on("statechange", ({ state, reason, message }) => {
   // A join that fails is the lobby's to tell.
   if (state === "disconnected" && joined) {
     joined = false;
+    forgetRefused(reason);
     showEnd(explain(reason, message));
   }
 });
 lobby.on("join", (wanted) => void join(wanted));
 again.addEventListener("click", showLobby);
-// Without it we would stay in the room, silent, for the length of the grace period.
-addEventListener("pagehide", () => room.leave());
+addEventListener("pagehide", () => {
+  if (joined) visit.interrupt(room.name);
+  // Without it we would stay in the room, silent, for the length of the grace period.
+  room.leave();
+});
+// An invitation that is opened where the page is open already.
+addEventListener("hashchange", () => {
+  if (tokenIn(new URL(location.href))) location.reload();
+});
 
 drawIcons();
-history.replaceState(history.state, "", withoutToken(address));
+tidyAddress();
 // For tests and for the curious.
 Object.assign(window, { aiosfu: { room } });
 
 if (isSupported()) {
-  showLobby();
+  void start();
 } else {
   again.hidden = true;
   showEnd(explainNoWebRtc());

@@ -5,6 +5,7 @@ import {
   readToken,
   roomUrl,
   socketUrl,
+  tokenIn,
   withoutToken,
 } from "../../web/page/address.js";
 
@@ -63,6 +64,28 @@ test("rubbish for a token is the server's to refuse", () => {
 });
 
 test("the token leaves the address, the rest stays", () => {
-  const url = new URL("https://example.org/r/a?codec=VP9&token=secret");
-  assert.equal(withoutToken(url).href, "https://example.org/r/a?codec=VP9");
+  const clean = (text) => withoutToken(new URL(text)).href;
+  const base = "https://example.org/r/a?codec=VP9";
+  assert.equal(clean(`${base}&token=secret`), base);
+  assert.equal(clean(`${base}#token=secret`), base);
+  assert.equal(clean(`${base}&token=secret#token=secret`), base);
+  assert.equal(clean(`${base}#token=secret&x=1`), `${base}#x=1`);
+  assert.equal(clean(`${base}#elsewhere`), `${base}#elsewhere`);
+});
+
+test("a token may be in the fragment, and counts more there than in the query", () => {
+  const read = (text) => tokenIn(new URL(text, ROOT));
+  assert.equal(read("r/a#token=e30.x-_y.z"), "e30.x-_y.z");
+  assert.equal(read("r/a?token=query"), "query");
+  assert.equal(read("r/a?token=query#token=fragment"), "fragment");
+  assert.equal(read("r/a#token="), "");
+  assert.equal(read("r/a#a"), "");
+});
+
+test("a token of earlier is that of this room, unless the address has one", () => {
+  const kept = { a: token({ sub: "ann", video: { room: "a" } }) };
+  const read = (text) => readInvitation(new URL(text, ROOT), ROOT, (room) => kept[room] ?? "");
+  assert.equal(read("r/a").name, "ann");
+  assert.equal(read("r/b").token, "");
+  assert.equal(read("r/a#token=new").token, "new");
 });

@@ -89,3 +89,19 @@ test("a place without size or people is no trouble", () => {
   assert.equal(arrange(3, -1, 0, 0).length, 3);
   assert.equal(arrange(3, 1, 0, 0).length, 3);
 });
+
+test("a large picture gets the place that its shape needs, the others get the rest", () => {
+  for (const [width, height, shape] of [
+    [344, 520, 4 / 3],
+    [640, 260, 4 / 3],
+    [1200, 700, 1 / 2],
+    [344, 520, 16 / 9],
+  ]) {
+    const tiles = arrange(4, 3, width, height, shape);
+    assertDisjointInside(tiles, width, height);
+    const large = tiles[3];
+    const shown = Math.min(large.width, large.height * shape);
+    assert.ok(shown >= 0.95 * Math.min(width, height * shape), `${width} ${height} ${shape}`);
+    assert.ok((shown * shown) / shape >= 0.9 * large.width * large.height, "it is filled");
+  }
+});

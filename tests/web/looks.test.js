@@ -2,8 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { enumerate } from "../../web/page/arrivals.js";
 import { loudness } from "../../web/page/meter.js";
+import { plain, shownName } from "../../web/page/names.js";
 import { initials } from "../../web/page/tile.js";
-import { explain, explainDevice, explainError } from "../../web/page/words.js";
+import {
+  explain,
+  explainDevice,
+  explainDevices,
+  explainError,
+  explainMissing,
+} from "../../web/page/words.js";
 
 test("initials are of the first and the last word", () => {
   assert.equal(initials("Ada"), "A");
@@ -38,4 +45,27 @@ test("many who come at once are told in one sentence", () => {
   assert.equal(enumerate(["A", "B"]), "A and B");
   assert.equal(enumerate(["A", "B", "C"]), "A, B and C");
   assert.equal(enumerate(["A", "B", "C", "D"]), "A and 3 others");
+});
+
+test("trouble with both devices is told once where it is the same", () => {
+  const both = { camera: "device_not_found", microphone: "device_not_found" };
+  assert.equal(explainDevices(both), explainDevice("camera and microphone", "device_not_found"));
+  const text = explainDevices({ camera: "device_busy", microphone: "permission_denied" });
+  assert.match(text, /your camera cannot be opened.*may not use your microphone/is);
+  assert.equal(explainDevices({ camera: "", microphone: "" }), "");
+});
+
+test("what others miss is named", () => {
+  const missing = (camera, microphone) => explainMissing({ camera, microphone });
+  assert.equal(missing(true, true), "Others cannot see or hear you.");
+  assert.equal(missing(true, false), "Others cannot see you.");
+  assert.equal(missing(false, true), "Others cannot hear you.");
+  assert.equal(missing(false, false), "");
+});
+
+test("a name cannot turn round the words beside it", () => {
+  assert.equal(plain("\u202aA\u202bn\u202cn\u202d\u202e"), "Ann");
+  assert.equal(plain("\u2066B\u2067e\u2068n\u2069"), "Ben");
+  assert.equal(plain("שלום"), "שלום");
+  assert.equal(shownName({ name: "\u202e \u202c", identity: "ann\u202e" }), "ann");
 });

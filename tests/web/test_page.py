@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from aiohttp import web
 from playwright.async_api import Locator, Page, expect
 
@@ -198,11 +199,46 @@ async def test_phone_shows_everything(chromium: Chromium, server: RunningServer)
     tab = await chromium.open(server.url + ROOM)
     await tab.page.set_viewport_size({"width": 360, "height": 640})
     await expect(tab.page.locator("#join")).to_be_in_viewport(ratio=1)
+    for device in ("camera", "microphone", "speaker"):
+        choice = tab.page.locator(f"#lobby select[name={device}]")
+        await choice.scroll_into_view_if_needed()
+        await expect(choice).to_be_in_viewport(ratio=0.9)
+    assert await tab.evaluate("document.documentElement.scrollWidth") == 360
     await tab.page.fill("#name", "Ann")
     await tab.page.click("#join")
     for button in ("microphone", "camera", "people", "chat", "settings", "leave"):
         await expect(tab.page.locator(f"#{button}")).to_be_in_viewport(ratio=1)
     assert await tab.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@pytest.mark.parametrize("width", [360, 810, 1000, 1400])
+async def test_device_choices_are_below_each_other(
+    chromium: Chromium, server: RunningServer, width: int
+) -> None:
+    tab = await chromium.open(server.url + ROOM)
+    await tab.page.set_viewport_size({"width": width, "height": 800})
+    boxes = []
+    for device in ("camera", "microphone", "speaker"):
+        choice = tab.page.locator(f"#lobby select[name={device}]")
+        await expect(choice).to_be_enabled()
+        box = await choice.bounding_box()
+        assert box is not None
+        boxes.append(box)
+    assert len({(box["x"], box["width"]) for box in boxes}) == 1
+    assert boxes[0]["y"] < boxes[1]["y"] < boxes[2]["y"]
+    assert boxes[0]["width"] >= 200
+
+
+async def test_name_does_not_turn_round_what_is_beside_it(
+    chromium: Chromium, server: RunningServer
+) -> None:
+    ann = await enter(chromium, server.url + ROOM, "Ann")
+    await enter(chromium, server.url + ROOM, "\u202e)uoy( neB\u2066")
+    await expect(tile(ann.page, ")uoy( neB")).to_be_visible()
+    await ann.page.click("#people")
+    shown = await ann.page.locator("#call").inner_text()
+    assert ")uoy( neB" in shown
+    assert "\u202e" not in shown
 
 
 async def test_name_room_and_mutes_are_remembered(

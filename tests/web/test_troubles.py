@@ -6,7 +6,13 @@ from playwright.async_api import expect
 from sfu.transport.events import TransportFailed
 from tests.support.chromium import Chromium, Tab, running_chromium
 from tests.support.clients import access_token
-from tests.support.server import API_KEY, API_SECRET, RunningServer, running_server
+from tests.support.server import (
+    API_KEY,
+    API_SECRET,
+    RunningServer,
+    running_server,
+    server_process,
+)
 
 ROOM = "/r/kitchen"
 KEYS = {"api_key": API_KEY, "api_secret": API_SECRET}
@@ -51,7 +57,7 @@ async def join(tab: Tab, name: str = "Ann") -> None:
     ("error", "words"),
     [
         ("NotAllowedError", "This page may not use your camera and microphone. Allow it in"),
-        ("NotFoundError", "No camera or microphone was found. Plug one in, or join without."),
+        ("NotFoundError", "No camera or microphone was found. Plug one in, or go on without."),
         ("NotReadableError", "Another program may be using it"),
     ],
 )
@@ -65,6 +71,49 @@ async def test_no_devices(
     await tab.page.get_by_role("button", name="Turn camera on").click()
     await expect(tab.page.locator("#toasts")).to_contain_text("camera")
     assert tab.errors == []
+
+
+async def test_computer_without_devices(chromium: Chromium, server: RunningServer) -> None:
+    nothing = "navigator.mediaDevices.enumerateDevices = async () => [];"
+    tab = await open_changed(
+        chromium, server.url + ROOM, REFUSE_DEVICES % "NotFoundError" + nothing
+    )
+    await expect(tab.page.locator("#preview-note")).to_contain_text("No camera or microphone")
+    await expect(tab.page.locator("#lobby select:visible")).to_have_count(0)
+
+
+async def test_call_says_that_others_miss_something(
+    chromium: Chromium, server: RunningServer
+) -> None:
+    refusing = (
+        "const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);"
+        + REFUSE_DEVICES % "NotAllowedError"
+        + "window.allow = () => { navigator.mediaDevices.getUserMedia = ask; };"
+    )
+    tab = await open_changed(chromium, server.url + ROOM, refusing)
+    await join(tab)
+    banner = tab.page.locator("#unseen-banner")
+    await expect(banner).to_contain_text("Others cannot see or hear you. This page may not use")
+    await expect(banner).to_contain_text("Allow it in the address bar")
+    await tab.evaluate("allow()")
+    await tab.page.get_by_role("button", name="Turn microphone on").click()
+    await expect(banner).to_contain_text("Others cannot see you.")
+    await banner.get_by_role("button", name="Try again").click()
+    await expect(banner).to_be_hidden()
+    await expect(tab.page.get_by_role("button", name="Turn camera off")).to_be_visible()
+    assert tab.errors == []
+
+
+async def test_question_of_the_browser_that_nobody_answered(
+    chromium: Chromium, server: RunningServer
+) -> None:
+    silent = "navigator.mediaDevices.getUserMedia = () => new Promise(() => {});"
+    tab = await open_changed(chromium, server.url + ROOM, silent)
+    await join(tab)
+    banner = tab.page.locator("#unseen-banner")
+    await expect(banner).to_contain_text("Others cannot see or hear you. Your browser is asking")
+    await banner.get_by_role("button", name="Dismiss").click()
+    await expect(banner).to_be_hidden()
 
 
 async def test_page_without_https_can_watch() -> None:
@@ -157,6 +206,58 @@ async def test_server_that_is_gone(chromium: Chromium) -> None:
         await expect(tab.page.locator("#join")).to_be_visible()
     await join(tab)
     await expect(tab.page.get_by_role("alert")).to_contain_text("The server cannot be reached")
+
+
+async def test_server_that_stops_and_comes_back(chromium: Chromium) -> None:
+    async with server_process() as server:
+        url = server.url
+        tab = await chromium.open(url + ROOM)
+        await join(tab)
+        await expect(tab.page.locator("#call")).to_be_visible()
+        await server.stop()
+        await expect(tab.page.get_by_role("alert")).to_contain_text(
+            "The server stopped. Waiting for it to come back"
+        )
+    async with server_process("--http-port", url.rsplit(":", 1)[1]):
+        await expect(tab.page.locator("#connection-banner")).to_be_hidden()
+        await expect(tab.page.locator("#toasts")).to_contain_text("You are connected again")
+        # The next loss is told by itself.
+        await tab.evaluate("() => { offline = true; sockets.at(-1).close(); }")
+        await expect(tab.page.get_by_role("alert")).to_contain_text("The connection was lost.")
+
+
+async def test_leaving_while_the_connection_is_lost(
+    chromium: Chromium, server: RunningServer
+) -> None:
+    ann, ben = [await chromium.open(server.url + ROOM) for _ in range(2)]
+    await join(ann)
+    await join(ben, "Ben")
+    await expect(ben.page.locator("#people-badge")).to_have_text("2")
+    await ann.evaluate("() => { offline = true; sockets.at(-1).close(); }")
+    await expect(ann.page.locator("#connection-banner")).to_be_visible()
+    await ann.evaluate("() => { offline = false; document.getElementById('leave').click(); }")
+    await expect(ann.page.get_by_role("heading")).to_have_text("You left the room")
+    # Long before the grace period ends.
+    await expect(ben.page.locator("#people-badge")).to_have_text("1", timeout=5_000)
+    await ann.until("sockets.at(-1).readyState === WebSocket.CLOSED", "its socket is closed")
+
+
+async def test_messages_of_a_call_end_with_it(chromium: Chromium, server: RunningServer) -> None:
+    ann, ben = [await chromium.open(server.url + ROOM) for _ in range(2)]
+    await join(ann)
+    await expect(ann.page.locator("#call")).to_be_visible()
+    await join(ben, "Ben")
+    toasts = ann.page.locator("#toasts")
+    await expect(toasts).to_contain_text("Ben joined")
+    await ann.page.click("#leave")
+    await expect(ann.page.get_by_role("heading")).to_have_text("You left the room")
+    await expect(toasts).to_be_hidden()
+    assert await toasts.inner_text() == ""
+    await ann.page.click("#again")
+    await ann.page.click("#join")
+    await expect(ann.page.locator("#call")).to_be_visible()
+    await ann.page.locator("header .copy-link").click()
+    await expect(toasts).to_contain_text("link")
 
 
 async def test_browser_that_holds_the_sound_back(chromium: Chromium, server: RunningServer) -> None:

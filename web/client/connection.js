@@ -5,6 +5,7 @@
 
 import { backoffDelay, sleep } from "./backoff.js";
 import { ConnectionError, RequestError, SfuError } from "./errors.js";
+import { leaveSession } from "./farewell.js";
 import { Signaling } from "./signaling.js";
 
 /** @typedef {import("./protocol.js").Joined} Joined */
@@ -27,7 +28,7 @@ import { Signaling } from "./signaling.js";
  * @typedef {object} ConnectionListener
  * @property {(snapshot: Joined) => void} joined
  * @property {(message: ServerEvent) => void} received
- * @property {() => void} lost reconnecting begins
+ * @property {(reason: string) => void} lost reconnecting begins; the reason may be empty
  * @property {(reason: string, message: string) => void} ended for good
  * @property {(error: SfuError) => void} refused an error that answers no request
  */
@@ -52,6 +53,8 @@ const PASSING_REFUSALS = new Set([
   "server_full",
   "server_shutdown",
 ]);
+
+const SHUTDOWN_CLOSE_CODE = 4004;
 
 const STABLE_AFTER = 10_000; // ms; a connection that ends sooner counts as one more failed attempt
 
@@ -110,16 +113,20 @@ export class Connection {
     return this.#signaling.request(message);
   }
 
-  /** Drops the session and joins anew: when it cannot be mended. */
-  rejoin() {
+  /**
+   * Drops the session and joins anew: when it cannot be mended.
+   * @param {string} [reason] why
+   */
+  rejoin(reason = "") {
     this.#session = null;
     this.#drop();
-    void this.#reconnect();
+    void this.#reconnect(reason);
   }
 
   /** Leaves for good; the message is sent even when the page is going away. */
   leave() {
-    this.#signaling?.send({ type: "leave" });
+    if (this.#signaling) this.#signaling.send({ type: "leave" });
+    else if (this.#session) void leaveSession(this.#options, this.#session);
     this.#end("left", "You left the room.");
   }
 
@@ -132,7 +139,10 @@ export class Connection {
     let snapshot;
     try {
       snapshot = await this.#introduce(signaling, token);
-      if (signal.aborted) throw new ConnectionError("disconnected", "The room was left.");
+      if (signal.aborted) {
+        signaling.send({ type: "leave" });
+        throw new ConnectionError("disconnected", "The room was left.");
+      }
     } catch (error) {
       signaling.close();
       throw error;
@@ -175,7 +185,7 @@ export class Connection {
     } else if (FINAL_REASONS.has(message.reason)) {
       this.#end(message.reason, message.message);
     } else {
-      this.rejoin();
+      this.rejoin(message.reason);
     }
   }
 
@@ -188,10 +198,11 @@ export class Connection {
     this.#signaling = null;
     const reason = FINAL_CLOSE_CODES.get(code);
     if (reason) this.#end(reason, "");
-    else void this.#reconnect();
+    else void this.#reconnect(code === SHUTDOWN_CLOSE_CODE ? "server_shutdown" : "");
   }
 
-  async #reconnect() {
+  /** @param {string} reason */
+  async #reconnect(reason) {
     if (this.state !== "connected") return;
     this.state = "reconnecting";
     const now = performance.now();
@@ -200,7 +211,7 @@ export class Connection {
       this.#lostAt = now;
     }
     this.#lostAt ||= now;
-    this.#listener.lost();
+    this.#listener.lost(reason);
     while (!this.#leaving.signal.aborted) {
       this.#wake = new AbortController();
       await sleep(backoffDelay(this.#attempts), this.#wake.signal);

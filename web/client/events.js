@@ -67,7 +67,8 @@
 
 /**
  * In `statechange`, `reason` is set when the state is "disconnected": a reason of the protocol's
- * `disconnected` message, or the code of an error.
+ * `disconnected` message, or the code of an error. When it is "reconnecting", `reason` is what the
+ * server said before, "server_shutdown" for example; empty when it said nothing.
  * @typedef {object} OwnEvents
  * @property {{state: ConnectionState, reason: string, message: string}} statechange
  * @property {{participant: LocalParticipant}} localparticipantupdated

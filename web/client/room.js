@@ -117,7 +117,7 @@ export class Room extends Emitter {
       {
         joined: (snapshot) => this.#joined(snapshot),
         received: (message) => this.#received(message),
-        lost: () => this.#lost(),
+        lost: (reason) => this.#lost(reason),
         ended: (reason, message) => this.#ended(reason, message),
         refused: (error) => this.emit("error", error),
       },
@@ -295,10 +295,11 @@ export class Room extends Emitter {
     this.#publisher = this.#subscriber = null;
   }
 
-  #lost() {
+  /** @param {string} reason */
+  #lost(reason) {
     this.#publisher?.suspend();
     this.#subscriber?.suspend();
-    this.#setState("reconnecting");
+    this.#setState("reconnecting", reason);
   }
 
   /**

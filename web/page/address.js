@@ -35,21 +35,32 @@ export function roomUrl(base, room) {
 }
 
 /**
+ * The token in an address: in the fragment, which browsers keep to themselves, or in the query,
+ * which ends in the logs of servers.
+ * @param {URL} url
+ * @returns {string} empty when there is none
+ */
+export function tokenIn(url) {
+  return fragment(url).get("token") || url.searchParams.get("token") || "";
+}
+
+/**
  * Reads the page's address.
  * @param {URL} url
  * @param {URL} base
+ * @param {(room: string) => string} [keptToken] one that an earlier address had for this room
  * @returns {Invitation}
  */
-export function readInvitation(url, base) {
-  const token = url.searchParams.get("token") ?? "";
-  const claims = readToken(token);
+export function readInvitation(url, base, keptToken = () => "") {
   const path = url.pathname.slice(base.pathname.length);
-  const room = /^r\/([^/]+)$/.exec(path)?.[1] ?? "";
+  const room = decode(/^r\/([^/]+)$/.exec(path)?.[1] ?? "");
+  const token = tokenIn(url) || keptToken(room);
+  const claims = readToken(token);
   return {
     token,
     roomFixed: Boolean(claims.room),
     nameFixed: Boolean(claims.name) && !claims.mayRename,
-    room: claims.room || decode(room),
+    room: claims.room || room,
     name: claims.name,
   };
 }
@@ -61,6 +72,11 @@ export function readInvitation(url, base) {
 export function withoutToken(url) {
   const clean = new URL(url);
   clean.searchParams.delete("token");
+  const rest = fragment(url);
+  if (rest.has("token")) {
+    rest.delete("token");
+    clean.hash = rest.toString();
+  }
   return clean;
 }
 
@@ -80,6 +96,11 @@ export function readToken(token) {
   } catch {
     return { room: "", name: "", mayRename: true };
   }
+}
+
+/** @param {URL} url */
+function fragment(url) {
+  return new URLSearchParams(url.hash.slice(1));
 }
 
 /** @param {string} text */

@@ -10,13 +10,22 @@ import { Chat } from "./chat.js";
 import { DeviceMenu } from "./device_menu.js";
 import { byId, coalesced, label } from "./dom.js";
 import { setIcon } from "./icons.js";
+import { plain, shownName } from "./names.js";
 import { Panel } from "./panel.js";
 import { People } from "./people.js";
 import { Sound } from "./sound.js";
 import { Speaking } from "./speaking.js";
 import { Stage } from "./stage.js";
-import { toast } from "./toasts.js";
-import { explain, explainDevice, explainError } from "./words.js";
+import { showToasts, toast } from "./toasts.js";
+import { Unseen } from "./unseen.js";
+import {
+  explain,
+  explainDevice,
+  explainDevices,
+  explainError,
+  explainLink,
+  explainReconnecting,
+} from "./words.js";
 
 /** @typedef {import("../client/participant.js").PublishOptions} PublishOptions */
 /** @typedef {import("../client/room.js").Room} Room */
@@ -59,6 +68,7 @@ export class Call {
   #sound = new Sound();
   #arrivals = new Arrivals();
   #link = "";
+  #personal = false;
   /** Identities that are about to join anew, which is no news. @type {Set<string>} */
   #replaced = new Set();
   #update = coalesced(() => this.#render());
@@ -71,6 +81,7 @@ export class Call {
   #chat;
   #broadcast;
   #speaking;
+  #unseen;
 
   /**
    * @param {Room} room
@@ -89,6 +100,7 @@ export class Call {
     });
     this.#chat = new Chat(room, () => this.#panel.messageReceived());
     this.#speaking = new Speaking(room, meter, (keys) => this.#stage.mark(keys));
+    this.#unseen = new Unseen(room, devices);
     this.#broadcast = new Broadcast(room, devices, {
       preferredCodec,
       failed: (error) => this.#complain(error),
@@ -104,11 +116,18 @@ export class Call {
     this.#connectButtons();
   }
 
-  /** @param {URL} link to share */
-  show(link) {
+  /**
+   * @param {URL} link to the room
+   * @param {{personal: boolean}} options personal: it takes an invitation as well to get in
+   */
+  show(link, { personal }) {
     this.#link = link.href;
-    this.#title.textContent = this.#room.name;
+    this.#personal = personal;
+    this.#title.textContent = plain(this.#room.name);
     this.#view.hidden = false;
+    showToasts(true);
+    this.#connection.hidden = true;
+    this.#labelLinks();
     this.#chat.clear();
     this.#panel.show(null);
     this.#sound.choose(this.#devices.speakerId);
@@ -125,11 +144,13 @@ export class Call {
     this.#stage.clear();
     this.#sound.clear();
     this.#arrivals.clear();
+    this.#unseen.clear();
+    showToasts(false);
   }
 
   #listen() {
     const room = this.#room;
-    room.on("statechange", ({ state }) => this.#stateChanged(state));
+    room.on("statechange", ({ state, reason }) => this.#stateChanged(state, reason));
     room.on("error", (error) => this.#complain(error));
     room.on("tracksubscribed", ({ track, mediaStreamTrack }) => {
       if (track.kind === "audio") this.#sound.add(mediaStreamTrack);
@@ -137,11 +158,11 @@ export class Call {
     room.on("trackunsubscribed", ({ mediaStreamTrack }) => this.#sound.remove(mediaStreamTrack));
     room.on("participantjoined", ({ participant, existing }) => {
       const replaced = this.#replaced.delete(participant.identity);
-      if (!existing && !replaced) this.#arrivals.tell("joined", participant.name);
+      if (!existing && !replaced) this.#arrivals.tell("joined", shownName(participant));
     });
     room.on("participantleft", ({ participant, reason }) => {
       if (reason === "duplicate_identity") this.#replaced.add(participant.identity);
-      else if (room.state === "connected") this.#arrivals.tell("left", participant.name);
+      else if (room.state === "connected") this.#arrivals.tell("left", shownName(participant));
     });
     this.#sound.on("blocked", (blocked) => {
       byId("sound-banner", HTMLElement).hidden = !blocked;
@@ -157,10 +178,8 @@ export class Call {
     this.#buttons.settings.addEventListener("click", () => {
       byId("settings-dialog", HTMLDialogElement).showModal();
     });
-    for (const button of document.querySelectorAll("button.copy-link")) {
-      if (button instanceof HTMLElement) {
-        button.addEventListener("click", () => void this.#copyLink(button));
-      }
+    for (const button of linkButtons()) {
+      button.addEventListener("click", () => void this.#copyLink(button));
     }
     byId("unblock", HTMLButtonElement).addEventListener("click", () => void this.#sound.unblock());
     document.addEventListener("keydown", (event) => {
@@ -189,22 +208,33 @@ export class Call {
     }
   }
 
+  #labelLinks() {
+    for (const button of linkButtons()) button.title = explainLink(this.#personal);
+    // A link alone invites nobody who needs an invitation too.
+    byId("invite", HTMLElement).hidden = this.#personal;
+  }
+
   /** @param {HTMLElement} button */
   async #copyLink(button) {
     try {
       await navigator.clipboard.writeText(this.#link);
       setIcon(button, "done");
       setTimeout(() => setIcon(button, "link"), COPIED_TIME);
-      toast("The link is copied: send it to whom you want to meet");
+      toast(`The link is copied. ${explainLink(this.#personal)}`);
     } catch {
       // No clipboard over plain http: the person can copy it from here.
-      toast(`The link to this room: ${this.#link}`);
+      const hint = this.#personal ? ` (${explainLink(true)})` : "";
+      toast(`The link to this room: ${this.#link}${hint}`);
     }
   }
 
-  /** @param {import("../client/room.js").ConnectionState} state */
-  #stateChanged(state) {
+  /**
+   * @param {import("../client/room.js").ConnectionState} state
+   * @param {string} reason
+   */
+  #stateChanged(state, reason) {
     if (this.#view.hidden) return;
+    byId("connection-text", HTMLElement).textContent = explainReconnecting(reason);
     this.#connection.hidden = state !== "reconnecting";
     if (state === "connected") {
       toast("You are connected again");
@@ -228,6 +258,10 @@ export class Call {
     this.#sound.choose(this.#devices.speakerId);
     this.#renderDevice("microphone", "Alt+M");
     this.#renderDevice("camera", "Alt+V");
+    this.#unseen.render();
+    const note = byId("call-devices-note", HTMLElement);
+    note.textContent = explainDevices(this.#devices.problems);
+    note.hidden = !note.textContent;
     const { sharing } = this.#broadcast;
     const { screen } = this.#buttons;
     screen.hidden = !canShareScreen() || !this.#room.local.mayPublish("screen_share");
@@ -250,4 +284,11 @@ export class Call {
     label(button, `Turn ${device} ${active ? "off" : "on"} (${shortcut})`);
     if (button.disabled) label(button, explain("not_allowed").title);
   }
+}
+
+/** @returns {HTMLButtonElement[]} */
+function linkButtons() {
+  return [...document.querySelectorAll("button")].filter((button) =>
+    button.classList.contains("copy-link"),
+  );
 }

@@ -4,6 +4,7 @@
  */
 
 import { byId, create } from "./dom.js";
+import { plain, shownName } from "./names.js";
 import { toast } from "./toasts.js";
 import { explainError } from "./words.js";
 
@@ -28,7 +29,7 @@ export class Chat {
     this.#room = room;
     room.on("data", ({ participant, identity, topic, text }) => {
       if (topic !== TOPIC) return;
-      this.#show(participant?.name ?? identity, text, false);
+      this.#show(participant ? shownName(participant) : plain(identity), text, false);
       received();
     });
     this.#form.addEventListener("submit", (event) => {

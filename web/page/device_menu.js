@@ -47,9 +47,17 @@ export class DeviceMenu {
       });
       select.replaceChildren(...(options.length ? options : [new Option(none(device), "")]));
       select.disabled = options.length === 0;
-      const useless = device === "speaker" && (!Sound.canChooseSpeaker || options.length === 0);
-      if (select.parentElement) select.parentElement.hidden = useless;
+      const hidden = options.length === 0 ? this.#explained(device) : unusable(device);
+      if (select.parentElement) select.parentElement.hidden = hidden;
     }
+  }
+
+  /**
+   * Whether it is said elsewhere why there is nothing to choose from, or nobody needs to know.
+   * @param {keyof typeof LABELS} device
+   */
+  #explained(device) {
+    return device === "speaker" || this.#devices.problems[device] !== "";
   }
 
   /**
@@ -60,6 +68,11 @@ export class DeviceMenu {
     if (device === "speaker") this.#devices.chooseSpeaker(id);
     else void this.#devices.choose(device, id);
   }
+}
+
+/** @param {keyof typeof LABELS} device */
+function unusable(device) {
+  return device === "speaker" && !Sound.canChooseSpeaker;
 }
 
 /** @param {keyof typeof LABELS} device */

@@ -51,6 +51,21 @@ export class Devices extends Emitter {
     return this.#on[device] && this.tracks[device] !== null;
   }
 
+  /** Whether all that was on at the last visit can be opened, or not, without a question. */
+  async permitted() {
+    if (!globalThis.navigator.mediaDevices) return true;
+    try {
+      for (const device of DEVICE_NAMES) {
+        if (!this.#on[device]) continue;
+        const { state } = await globalThis.navigator.permissions.query({ name: device });
+        if (state === "prompt") return false;
+      }
+      return true;
+    } catch {
+      return false; // a browser that does not tell
+    }
+  }
+
   /** Opens what was on at the last visit, with one question. */
   start() {
     return this.#serially(async () => {
@@ -62,6 +77,20 @@ export class Devices extends Emitter {
         for (const device of wanted) await this.#openOne(device);
       }
     });
+  }
+
+  /**
+   * Whether it is about to open; the browser may be asking the person first.
+   * @param {DeviceName} device
+   */
+  opening(device) {
+    return this.#on[device] && !this.tracks[device] && !this.problems[device];
+  }
+
+  /** Tries again what could not be opened. */
+  retry() {
+    for (const device of DEVICE_NAMES) this.#on[device] ||= this.problems[device] !== "";
+    return this.start();
   }
 
   /**

@@ -85,28 +85,39 @@ export function arrangeGrid(count, area) {
  * @param {number} focused index of the large one; -1 for none
  * @param {number} width
  * @param {number} height
+ * @param {number} [shape] width of the large one's picture for a height of 1
  * @returns {Rectangle[]} in the order of the tiles
  */
-export function arrange(count, focused, width, height) {
+export function arrange(count, focused, width, height, shape = WIDEST) {
   const whole = { x: 0, y: 0, width, height };
   if (focused < 0) return arrangeGrid(count, whole);
   if (count === 1) return [whole];
-  // The strip takes what a picture of the widest shape would leave empty.
+  // The strip takes what the large picture would leave empty.
   const beside = width >= height;
-  const [along, across] = beside ? [width, height * WIDEST] : [height, width / WIDEST];
+  const [along, across] = beside ? [width, height * shape] : [height, width / shape];
   const least = Math.max(along * LEAST_STRIP, LEAST_STRIP_SIZE);
-  const strip = Math.round(Math.max(least, Math.min(along - across - GAP, along * MOST_STRIP)));
-  const large = Math.max(0, along - strip - GAP);
-  const [first, second] = beside
-    ? [
-        { x: 0, y: 0, width: large, height },
-        { x: width - strip, y: 0, width: strip, height },
-      ]
-    : [
-        { x: 0, y: 0, width, height: large },
-        { x: 0, y: height - strip, width, height: strip },
-      ];
-  const others = arrangeGrid(count - 1, second);
-  others.splice(focused, 0, first);
-  return others;
+  /** @param {number} wanted size of the strip */
+  const divide = (wanted) => {
+    const strip = Math.round(Math.max(least, wanted));
+    const large = Math.max(0, along - strip - GAP);
+    const first = beside ? { width: large, height } : { width, height: large };
+    const second = beside
+      ? { x: width - strip, y: 0, width: strip, height }
+      : { x: 0, y: height - strip, width, height: strip };
+    const others = arrangeGrid(count - 1, second);
+    others.splice(focused, 0, { x: 0, y: 0, ...first });
+    return others;
+  };
+  const empty = along - across - GAP;
+  const tight = divide(empty);
+  return isLargest(tight, focused) ? tight : divide(Math.min(empty, along * MOST_STRIP));
+}
+
+/**
+ * @param {Rectangle[]} tiles
+ * @param {number} index
+ */
+function isLargest(tiles, index) {
+  const areas = tiles.map(({ width, height }) => width * height);
+  return Math.max(...areas) === areas[index];
 }

@@ -8,7 +8,7 @@ import { DeviceMenu } from "./device_menu.js";
 import { DEVICE_NAMES } from "./devices.js";
 import { byId, label } from "./dom.js";
 import { setIcon } from "./icons.js";
-import { explainDevice, explainError } from "./words.js";
+import { explainDevices, explainError } from "./words.js";
 
 /** @typedef {import("./address.js").Invitation} Invitation */
 /** @typedef {import("./devices.js").DeviceName} DeviceName */
@@ -28,6 +28,7 @@ export class Lobby extends Emitter {
   #room = byId("room", HTMLInputElement);
   #button = byId("join", HTMLButtonElement);
   #problem = byId("join-problem", HTMLElement);
+  #fixedNote = byId("fixed-note", HTMLElement);
   #preview = byId("preview", HTMLVideoElement);
   #previewNote = byId("preview-note", HTMLElement);
   #meterBar = byId("meter", HTMLElement);
@@ -71,6 +72,8 @@ export class Lobby extends Emitter {
     this.#name.readOnly = invitation.nameFixed;
     this.#room.value ||= invitation.room || remembered.room || randomRoom();
     this.#room.readOnly = invitation.roomFixed;
+    this.#fixedNote.textContent = fixedNote(invitation);
+    this.#fixedNote.hidden = !this.#fixedNote.textContent;
     this.#view.hidden = false;
     this.busy(false);
     this.#render();
@@ -85,6 +88,11 @@ export class Lobby extends Emitter {
     this.#view.hidden = true;
     clearInterval(this.#timer);
     this.#preview.srcObject = null;
+  }
+
+  /** Joins as if the person had clicked. */
+  submit() {
+    if (this.#form.checkValidity()) this.#form.requestSubmit();
   }
 
   /** @param {boolean} busy a join is under way */
@@ -113,7 +121,9 @@ export class Lobby extends Emitter {
     }
     this.#preview.hidden = !camera;
     for (const device of DEVICE_NAMES) this.#renderToggle(device);
-    this.#previewNote.textContent = this.#note();
+    const { problems } = this.#devices;
+    const off = camera ? "" : "Your camera is off";
+    this.#previewNote.textContent = explainDevices(problems) || off;
   }
 
   /** @param {DeviceName} device */
@@ -125,17 +135,15 @@ export class Lobby extends Emitter {
     setIcon(toggle, active ? device : `${device}-off`);
     label(toggle, `Turn ${device} ${active ? "off" : "on"}`);
   }
+}
 
-  #note() {
-    const { problems } = this.#devices;
-    const { camera, microphone } = problems;
-    if (camera && camera === microphone) return explainDevice("camera and microphone", camera);
-    const notes = DEVICE_NAMES.filter((device) => problems[device]).map((device) =>
-      explainDevice(device, problems[device]),
-    );
-    if (notes.length) return notes.join(" ");
-    return this.#devices.tracks.camera ? "" : "Your camera is off";
-  }
+/**
+ * Says why a field cannot be changed.
+ * @param {Invitation} invitation
+ */
+function fixedNote({ nameFixed, roomFixed }) {
+  if (nameFixed) return `Your invitation sets your name${roomFixed ? " and the room" : ""}.`;
+  return roomFixed ? "Your invitation sets the room." : "";
 }
 
 const FIRST = "amber bright calm clear green kind quick quiet silver warm".split(" ");

@@ -5,6 +5,7 @@
 
 import { byId, create } from "./dom.js";
 import { icon } from "./icons.js";
+import { shownName } from "./names.js";
 import { avatar } from "./tile.js";
 
 /** @typedef {import("../client/participant.js").LocalParticipant} LocalParticipant */
@@ -36,12 +37,12 @@ export class People {
 function row(person) {
   const microphone = person.track("microphone");
   const camera = person.track("camera");
-  const name = person.isLocal ? `${person.name} (you)` : person.name;
+  const name = shownName(person);
   const item = create(
     "li",
     { class: "person" },
-    avatar(person.name, person.identity),
-    create("span", { class: "person-name", text: name }),
+    avatar(name, person.identity),
+    create("span", { class: "person-name", text: person.isLocal ? `${name} (you)` : name }),
   );
   if (person.track("screen_share")) item.append(state("screen", "sharing a screen", true));
   item.append(

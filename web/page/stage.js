@@ -5,6 +5,7 @@
 
 import { byId } from "./dom.js";
 import { arrange } from "./grid.js";
+import { shownName } from "./names.js";
 import { Tile } from "./tile.js";
 
 /** @typedef {import("../client/participant.js").LocalParticipant} LocalParticipant */
@@ -50,7 +51,10 @@ export class Stage {
     for (const picture of this.#pictures) {
       let tile = this.#tiles.get(picture.key);
       if (!tile) {
-        tile = new Tile(picture, () => this.#pin(picture.key));
+        tile = new Tile(picture, {
+          pinned: () => this.#pin(picture.key),
+          reshaped: () => this.#place(),
+        });
         this.#tiles.set(picture.key, tile);
         this.#view.append(tile.element);
       }
@@ -90,7 +94,8 @@ export class Stage {
     if (!width || !height) return;
     const focused = this.#focused();
     const index = this.#pictures.findIndex(({ key }) => key === focused);
-    const places = arrange(this.#pictures.length, index, width, height);
+    const shape = this.#tiles.get(focused)?.shape;
+    const places = arrange(this.#pictures.length, index, width, height, shape);
     this.#pictures.forEach(({ key }, position) => {
       const place = places[position];
       if (place) this.#tiles.get(key)?.place(place);
@@ -116,13 +121,14 @@ function videos(person) {
 
 /** @param {LocalParticipant | Participant} person @returns {Picture} */
 function personPicture(person) {
+  const name = shownName(person);
   const camera = person.track("camera");
   const microphone = person.track("microphone");
   return {
     key: person.isLocal ? LOCAL : person.sid,
-    name: person.name,
+    name,
     identity: person.identity,
-    caption: person.isLocal ? `${person.name} (you)` : person.name,
+    caption: person.isLocal ? `${name} (you)` : name,
     screen: false,
     mirrored: person.isLocal,
     muted: !microphone || microphone.muted,
@@ -137,11 +143,12 @@ function personPicture(person) {
  * @returns {Picture}
  */
 function screenPicture(person, track) {
+  const name = shownName(person);
   return {
     key: `${person.isLocal ? LOCAL : person.sid}/${person.isLocal ? "screen" : track.sid}`,
-    name: person.name,
+    name,
     identity: person.identity,
-    caption: person.isLocal ? "Your screen" : `${person.name}'s screen`,
+    caption: person.isLocal ? "Your screen" : `${name}'s screen`,
     screen: true,
     mirrored: false,
     muted: false,

@@ -38,9 +38,10 @@ export class Tile {
 
   /**
    * @param {Picture} picture
-   * @param {() => void} pinned the pin was clicked
+   * @param {{pinned: () => void, reshaped: () => void}} listener the pin was clicked; `shape` is
+   *   another one
    */
-  constructor(picture, pinned) {
+  constructor(picture, { pinned, reshaped }) {
     // Video elements are silent: sound has elements of its own, so that moving or hiding a tile
     // never interrupts it, and silent video may always play.
     this.#video.muted = this.#video.autoplay = this.#video.playsInline = true;
@@ -48,6 +49,7 @@ export class Tile {
     this.#avatar = avatar(picture.name, picture.identity);
     setIcon(this.#pin, "pin");
     this.#pin.addEventListener("click", pinned);
+    if (picture.screen) this.#video.addEventListener("resize", reshaped);
     this.element = create(
       "article",
       { class: "tile", attributes: { "data-key": picture.key } },
@@ -90,6 +92,13 @@ export class Tile {
     style.width = `${width}px`;
     style.height = `${height}px`;
     this.element.classList.toggle("tiny", width < 150 || height < 100);
+  }
+
+  /** Width of the picture for a height of 1, where it is to be seen whole and is known. */
+  get shape() {
+    const { videoWidth, videoHeight } = this.#video;
+    const screen = this.element.classList.contains("screen");
+    return screen && videoWidth && videoHeight ? videoWidth / videoHeight : undefined;
   }
 
   /** @param {boolean} speaking */

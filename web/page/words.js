@@ -79,7 +79,7 @@ const WORDS = {
     title: "The browser may not use it",
     text: "Allow it in the address bar of your browser (and in the settings of your computer).",
   },
-  device_not_found: { title: "None was found", text: "Plug one in, or join without." },
+  device_not_found: { title: "None was found", text: "Plug one in, or go on without." },
   device_busy: {
     title: "It cannot be opened",
     text: "Another program may be using it: close that one and try again.",
@@ -100,6 +100,23 @@ const NO_WEBRTC = {
   title: "This browser cannot take part",
   text: "It has no WebRTC, or it is switched off. Use a recent Firefox, Chrome, Edge or Safari.",
 };
+
+/** What to say while the connection is made anew, and why that is. @param {string} reason */
+export function explainReconnecting(reason) {
+  return reason === "server_shutdown"
+    ? "The server stopped. Waiting for it to come back…"
+    : "The connection was lost. Reconnecting…";
+}
+
+/**
+ * What to say of a link to this room.
+ * @param {boolean} personal this person came by an invitation that is for nobody else
+ */
+export function explainLink(personal) {
+  return personal
+    ? "Whoever you send it to needs an invitation of their own."
+    : "Send it to whom you want to meet.";
+}
 
 /** What to say to those whose browser has no WebRTC. */
 export function explainNoWebRtc() {
@@ -147,4 +164,32 @@ export function explainDevice(what, code) {
     default:
       return `No ${either}: ${explain(code).text}`;
   }
+}
+
+/**
+ * Words for all that is wrong with the devices; empty when nothing is.
+ * @param {{camera: string, microphone: string}} problems code by device
+ * @returns {string}
+ */
+export function explainDevices({ camera, microphone }) {
+  if (camera && camera === microphone) return explainDevice("camera and microphone", camera);
+  const notes = [];
+  if (camera) notes.push(explainDevice("camera", camera));
+  if (microphone) notes.push(explainDevice("microphone", microphone));
+  return notes.join(" ");
+}
+
+/** What to do while the browser waits for an answer. */
+export function explainAsked() {
+  return "Your browser is asking whether this page may use your devices: please answer it.";
+}
+
+/**
+ * What others miss of somebody without these devices.
+ * @param {{camera: boolean, microphone: boolean}} missing
+ * @returns {string}
+ */
+export function explainMissing({ camera, microphone }) {
+  const senses = [...(camera ? ["see"] : []), ...(microphone ? ["hear"] : [])];
+  return senses.length ? `Others cannot ${senses.join(" or ")} you.` : "";
 }
