@@ -98,6 +98,7 @@ def _update_self(member: Member, message: messages.UpdateSelf, _now: float) -> R
 
 def _send_data(member: Member, message: messages.SendData, now: float) -> Reply:
     room = member.participant.room
+    check_names(room.config, topic=message.topic)
     if not member.data_rate.take(now=now):
         raise LimitError(
             f"You may send {room.config.max_data_rate} data messages a second.",

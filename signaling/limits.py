@@ -1,9 +1,13 @@
 """Bounds on what one client may ask for: how often, and how much."""
 
+import re
 from collections.abc import Mapping
 
 from sfu.config import Config
-from sfu.errors import LimitError
+from sfu.errors import LimitError, RemoteError
+
+# Unicode's category Cc: C0, DEL and C1. Names end up in terminals, logs and lists of one line.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 class TokenBucket:
@@ -36,7 +40,7 @@ class TokenBucket:
 
 
 def check_names(config: Config, **names: str) -> None:
-    """Refuse names that are too long to be shown to everyone in the room.
+    """Refuse names that are too long to be shown to everyone in the room, or cannot be shown.
 
     Args:
         config: `max_name_size` counts.
@@ -44,8 +48,11 @@ def check_names(config: Config, **names: str) -> None:
 
     Raises:
         LimitError: "too_large".
+        RemoteError: "bad_request": there are control characters in it.
     """
     for what, text in names.items():
+        if CONTROL.search(text):
+            raise RemoteError(f"The {what} may not have control characters.")
         if len(text) > config.max_name_size:
             raise LimitError(
                 f"The {what} may have {config.max_name_size} characters at most.", name="too_large"

@@ -4,16 +4,18 @@ Our modules log with `get_logger`. Their events are records of `logging` loggers
 that embeds us decides where they go; `aiosfu serve` calls `setup` and decides for itself.
 """
 
+import io
 import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, Literal, TextIO, cast
 
 import structlog
 
 Event = MutableMapping[str, Any]
 
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # terminals obey these, or break lines
 SESSION = re.compile(r"(/(?:whip|whep)/[^/]+/)[^/]+")
 FIELDS = "aiosfu_fields"  # attribute of a record that holds the event as it was, for our formatter
 
@@ -75,6 +77,32 @@ def _to_record(_logger: object, _method: str, event: Event) -> tuple[tuple[str],
     return (message,), arguments
 
 
+def _escape(text: str) -> str:
+    return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def _escape_fields(_logger: object, _method: str, event: Event) -> Event:
+    """What clients and other libraries gave, made fit for a terminal."""
+    return {
+        name: value
+        if name == "exc_info"
+        else _escape(value if isinstance(value, str) else repr(value))
+        for name, value in event.items()
+    }
+
+
+def _escape_json(_logger: object, _method: str, line: str) -> str:
+    """JSON has its own escapes for C0; for the others they stand in strings alone, too."""
+    return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+
+
+def _write_traceback(stream: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    """Messages of exceptions can quote anything; the lines of a traceback are kept."""
+    plain = io.StringIO()
+    structlog.dev.plain_traceback(plain, exc_info)
+    stream.write("\n".join(map(_escape, plain.getvalue().split("\n"))))
+
+
 class _Formatter(logging.Formatter):
     """One record as a line of text or JSON."""
 
@@ -86,13 +114,13 @@ class _Formatter(logging.Formatter):
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.format_exc_info,
                 structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+                cast(structlog.typing.Processor, _escape_json),
             )
         else:
             self._processors = (
                 structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
-                structlog.dev.ConsoleRenderer(
-                    colors=colors, exception_formatter=structlog.dev.plain_traceback
-                ),
+                _escape_fields,
+                structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=_write_traceback),
             )
 
     def format(self, record: logging.LogRecord) -> str:

@@ -40,7 +40,7 @@ def open_session(request: web.Request, access: Access, session: HttpSession, off
             participant.subscribe([event.track.sid], now=server.now())
         session.hear(event)
 
-    check_names(config, room=room_name, identity=access.identity)
+    check_names(config, room=room_name, identity=access.identity, name=access.name)
     room = server.rooms.open(room_name, now=server.now())
     participant = room.join(
         # Many may watch with one token, each of them a participant.

@@ -3,7 +3,7 @@
 import pytest
 
 from sfu.config import Config
-from sfu.errors import LimitError
+from sfu.errors import LimitError, RemoteError
 from signaling.limits import TokenBucket, check_attributes, check_names
 
 
@@ -55,6 +55,17 @@ def test_names_are_bounded_in_characters() -> None:
     with pytest.raises(LimitError, match="The identity may have 4 characters") as refusal:
         check_names(config, name="ok", identity="annie")
     assert refusal.value.name == "too_large"
+
+
+@pytest.mark.parametrize("character", ["\0", "\t", "\n", "\x1b", "\x1f", "\x7f", "\x80", "\x9f"])
+def test_names_have_no_control_characters(character: str) -> None:
+    with pytest.raises(RemoteError, match="The topic may not have control") as refusal:
+        check_names(Config(), name="ok", topic=f"a{character}[31m")
+    assert refusal.value.name == "bad_request"
+
+
+def test_names_may_have_all_that_can_be_shown() -> None:
+    check_names(Config(), name="Zoë ~\xa0 😀 עברית", identity=" ")
 
 
 def test_attributes_are_bounded_in_number() -> None:

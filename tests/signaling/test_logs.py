@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from typing import Literal
 
@@ -60,6 +61,28 @@ def test_level_is_kept() -> None:
     get_logger("signaling.test").warning("loud")
     assert "quiet" not in stream.getvalue()
     assert "loud" in stream.getvalue()
+
+
+@pytest.mark.parametrize("format", ["console", "json"])
+def test_control_characters_are_escaped(format: Literal["console", "json"]) -> None:
+    stream = lines(format)
+    evil = "\x1b[31m\x9b2J\x7f\r\n12:00:00 [info] forged\u2028"
+    logger = get_logger("signaling.test")
+    logger.info("joined", identity=evil, hosts=(evil,))
+    logger.info("joined", identity="\x1b[31mred", room="a")
+    logging.getLogger("somebody").info("hello %s", evil)
+    try:
+        raise ValueError(evil)
+    except ValueError:
+        logger.exception("failed")
+    text = stream.getvalue()
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028]", text)
+    assert text.count("forged") == 4
+    if format == "json":
+        events = [json.loads(line) for line in text.splitlines()]
+        assert events[0]["identity"] == evil
+    else:
+        assert "identity=\\x1b[31mred " in text
 
 
 @pytest.mark.parametrize("format", ["console", "json"])

@@ -373,6 +373,15 @@ async def test_name_is_the_tokens_to_give() -> None:
             assert participant.name == shown
 
 
+@pytest.mark.parametrize("path", ["/whip/a?name=%1b%5b31m", "/whip/a%1b", "/whep/%c2%9b"])
+async def test_control_characters_are_refused(clients: Clients, path: str) -> None:
+    direction = "sendonly" if "whip" in path else "recvonly"
+    status, _, problem = await post(
+        clients, path, data=await offer_of("audio", direction=direction)
+    )
+    assert (status, problem["error"]) == (400, "bad_request")
+
+
 async def test_session_belongs_to_its_token() -> None:
     def bearer(identity: str, **grants: Any) -> dict[str, str]:
         return {"Authorization": f"Bearer {access_token(identity, **grants)}"}
