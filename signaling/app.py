@@ -8,6 +8,7 @@ from sfu.config import Config
 from signaling import http_api, static, websocket, whep, whip
 from signaling.cors import add_cors_headers, cors_middleware
 from signaling.keys import CONFIG, SERVER
+from signaling.pending import PENDING, PendingSessions
 from signaling.problems import problem_middleware
 from signaling.server import MediaServer
 from signaling.settings import configure
@@ -36,6 +37,7 @@ def create_app(config: Config | None = None, **settings: object) -> web.Applicat
     app.on_response_prepare.append(add_cors_headers)
     app.on_response_prepare.append(_add_security_headers)
     app.on_shutdown.append(_end_rooms)
+    app[PENDING] = PendingSessions(config.max_pending_sessions)
     websocket.setup(app)
     app.add_routes(
         [

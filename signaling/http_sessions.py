@@ -4,8 +4,8 @@ A session is a participant with one peer connection. `POST` to the endpoint crea
 and an answer; its resource takes ICE news (`PATCH`) and ends it (`DELETE`). It also ends with its
 transport, with its room, and when the participant is removed.
 
-Left out: the rate limits of RFC 9725 5. What requests can hold is bounded by the number of pending
-transports, and who sends them is known by a token.
+Instead of rates (RFC 9725 5), what one client can hold by its requests is bounded: the sessions
+that have not connected yet (`max_pending_sessions`).
 """
 
 import secrets
@@ -26,6 +26,7 @@ from signaling.bodies import read_text
 from signaling.keys import CONFIG, SERVER
 from signaling.logs import get_logger
 from signaling.negotiator import PeerNegotiator
+from signaling.pending import PENDING
 from signaling.server import MediaServer
 
 SDP = "application/sdp"
@@ -65,6 +66,16 @@ class HttpSession:
         """Name of the room, empty before it was entered."""
         return self._participant.room.name if self._participant else ""
 
+    @property
+    def pending(self) -> bool:
+        """Whether its transport has still to finish ICE and DTLS."""
+        return (
+            self._participant is not None
+            and self._participant.present
+            and self._peer is not None
+            and self._peer.transport.state in ("new", "connecting")
+        )
+
     def begin(self, participant: Participant, negotiator: PeerNegotiator, offer: str) -> str:
         """Answer the one offer of the session, for a participant that has just joined.
 
@@ -72,17 +83,21 @@ class HttpSession:
             SfuError: The offer cannot be answered.
         """
         self._participant = participant
-        self._log = self._log.bind(room=self.room, identity=participant.identity)
+        self._log = self._log.bind(
+            room=self.room, identity=participant.identity, participant=participant.sid
+        )
         self._answer = negotiator.answer(offer, now=self._server.now())
         self._peer = negotiator.peer
-        self._log.info("session begun")
+        self._log.info("participant joined")
+        for track in participant.tracks.values():
+            self._log.info("track published", track=track.sid, kind=track.kind, source=track.source)
         return self._answer
 
     def hear(self, event: RoomEvent) -> None:
         """The participant's listener."""
         if isinstance(event, Disconnected):
             if self._peer is not None:
-                self._log.info("session ended", reason=event.reason)
+                self._log.info("participant left", reason=event.reason)
             self.on_end()
         elif isinstance(event, MediaStateChanged) and event.state != "connected":
             self.end(reason="media_lost")
@@ -127,12 +142,18 @@ class HttpSessions:
     def __init__(self) -> None:
         self._sessions: dict[str, HttpSession] = {}
 
-    def add(self, session: HttpSession) -> None:
-        """Know the session until it ends."""
+    def add(self, session: HttpSession, forget: Callable[[], None]) -> None:
+        """Know the session until it ends.
+
+        Args:
+            session: A new one.
+            forget: Called when it ends.
+        """
         self._sessions[session.id] = session
 
         def ended() -> None:
             self._sessions.pop(session.id, None)
+            forget()
 
         session.on_end = ended
 
@@ -167,10 +188,14 @@ def session_routes(prefix: str, open_session: Opener) -> list[web.RouteDef]:
         access = authorize(request)
         config = request.app[CONFIG]
         offer = await read_text(request, media_type=SDP, limit=config.max_sdp_size)
-        session = HttpSession(
-            request.app[SERVER], owner=access.identity, remote=request.remote or ""
-        )
-        sessions.add(session)
+        remote = request.remote or ""
+        # Identities are unique in their room; without tokens there are addresses alone.
+        client = (access.identity, request.match_info["room"]) if access.identity else remote
+        pending = request.app[PENDING]
+        pending.check(client)
+        session = HttpSession(request.app[SERVER], owner=access.identity, remote=remote)
+        sessions.add(session, lambda: pending.remove(client, session))
+        pending.add(client, session)
         try:
             answer = open_session(request, access, session, offer)
         except Exception:

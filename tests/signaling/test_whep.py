@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.clients import Clients, ServerError, access_token, clients_of
+from tests.support.clients import Clients, ServerError, access_token, clients_of, peer_connection
 from tests.support.media import PictureTrack, ToneTrack, picture
 from tests.support.polling import until
 from tests.support.server import API_KEY, API_SECRET, RunningServer, running_server
@@ -169,3 +169,69 @@ async def test_tokens() -> None:
         viewer = clients.whep("a", token=token)
         await viewer.watch("audio")
         assert await viewer.delete() == 200
+
+
+async def test_one_token_does_not_fill_the_room_with_sessions_that_never_connect() -> None:
+    async with (
+        running_server(api_key=API_KEY, api_secret=API_SECRET, max_pending_sessions=2) as server,
+        clients_of(server.url) as clients,
+    ):
+        connection = peer_connection()
+        connection.addTransceiver("audio", direction="recvonly")
+        await connection.setLocalDescription(await connection.createOffer())
+        offer = connection.localDescription.sdp
+        await connection.close()
+
+        async def post(identity: str) -> tuple[int, str, str]:
+            token = access_token(identity, room="a", roomJoin=True)
+            async with clients.http.post(
+                server.url + "/whep/a",
+                data=offer,
+                headers={"Content-Type": "application/sdp", "Authorization": f"Bearer {token}"},
+            ) as response:
+                place = response.headers.get("Location", "")
+                return response.status, place, response.headers.get("Retry-After", "")
+
+        shared = access_token("audience", room="a", roomJoin=True)
+        for _ in range(4):  # those that connect are not counted
+            viewer = clients.whep("a", token=shared)
+            await viewer.watch("audio")
+            room = server.media.rooms.get("a")
+            assert room is not None
+            await until(
+                lambda room=room: all(  # type: ignore[misc]
+                    one.subscriber.transport.state == "connected"
+                    for one in room.participants.values()
+                ),
+                "the viewer is connected",
+            )
+        places = []
+        for _ in range(2):
+            status, place, _ = await post("audience")
+            assert status == 201
+            places.append(place)
+        status, _, retry = await post("audience")
+        assert (status, int(retry) > 0) == (429, True)
+        assert (await post("somebody"))[0] == 201
+        headers = {"Authorization": f"Bearer {shared}"}
+        async with clients.http.delete(server.url + places[0], headers=headers) as response:
+            assert response.status == 200
+        assert (await post("audience"))[0] == 201
+
+
+async def test_without_tokens_one_address_is_one_client() -> None:
+    async with (
+        running_server(max_pending_sessions=1) as server,
+        clients_of(server.url) as clients,
+    ):
+        connection = peer_connection()
+        connection.addTransceiver("audio", direction="recvonly")
+        await connection.setLocalDescription(await connection.createOffer())
+        for room, expected in (("a", 201), ("b", 429)):
+            async with clients.http.post(
+                f"{server.url}/whep/{room}",
+                data=connection.localDescription.sdp,
+                headers={"Content-Type": "application/sdp"},
+            ) as response:
+                assert response.status == expected
+        await connection.close()

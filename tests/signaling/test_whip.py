@@ -373,6 +373,27 @@ async def test_name_is_the_tokens_to_give() -> None:
             assert participant.name == shown
 
 
+async def test_publishers_are_in_the_log(
+    server: RunningServer, clients: Clients, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        whip = clients.whip("a")
+        await whip.publish(ToneTrack())
+        (participant,) = participants(server)
+        (track,) = participant.tracks
+        assert await whip.delete() == 200
+    who = f"identity={participant.identity!r} participant={participant.sid!r}"
+    for event, detail in (
+        ("participant joined", ""),
+        ("track published", f"track={track!r} kind='audio' source='microphone'"),
+        ("participant left", "reason='left'"),
+    ):
+        (line,) = (one for one in caplog.messages if one.startswith(event))
+        assert who in line
+        assert "room='a'" in line
+        assert detail in line
+
+
 @pytest.mark.parametrize("path", ["/whip/a?name=%1b%5b31m", "/whip/a%1b", "/whep/%c2%9b"])
 async def test_control_characters_are_refused(clients: Clients, path: str) -> None:
     direction = "sendonly" if "whip" in path else "recvonly"
