@@ -160,7 +160,7 @@ def read_stamp(plain: bytes | memoryview, *, now: int) -> tuple[int, int] | None
     (stamp,) = _stamp.unpack_from(plain, len(plain) - _stamp.size)
     stamp ^= VEIL
     delay = now - (stamp & TIME_MASK)
-    # Other publishers' bytes pass for a time of the last minute once in a billion packets.
+    # Other publishers' bytes pass for a time of the last minute once in a million packets.
     return (delay, stamp >> LAYER_SHIFT) if -1_000_000 < delay < 60_000_000_000 else None
 
 
