@@ -16,7 +16,7 @@ from sfu.errors import LocalError
 from sfu.room.permissions import SOURCES
 from signaling import logs
 from signaling.setting_table import SETTINGS, Setting
-from signaling.settings import FILE_VARIABLE, load, misspelt_variables
+from signaling.settings import FILE_VARIABLE, load
 from signaling.tokens import AccessToken, VideoGrant, mint
 
 COMMANDS = "aiosfu.commands"  # group of entry points
@@ -146,8 +146,6 @@ def serve(config_file: str | None, **flags: Any) -> None:
     try:
         config = load(_given(flags), environ=os.environ, file=config_file)
         logs.setup(format=config.log_format, level=config.log_level)
-        for sentence in misspelt_variables(os.environ):
-            logs.get_logger(__name__).warning(sentence)
         from signaling.serving import serve as run  # slow to import: bad settings are told at once
 
         asyncio.run(run(config, announce=click.echo))

@@ -5,6 +5,7 @@ together; `python -m signaling.settings` prints the table for the documentation.
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,6 +17,11 @@ from signaling.setting_checks import check
 from signaling.setting_table import PREFIX, SETTINGS, Given, SettingError, markdown_table
 
 FILE_VARIABLE = "AIOSFU_CONFIG"
+
+# What is set for a service: `…_SERVICE_HOST`, `…_SERVICE_PORT_HTTP`, `…_PORT_80_TCP_ADDR`, and
+# `…_PORT` with an address that looks like none of our settings.
+SERVICE = re.compile(r"_SERVICE_(HOST$|PORT($|_))|_PORT_\d+_(TCP|UDP|SCTP)($|_)")
+SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
 
 def _unknown(name: str, origin: str, known: Iterable[str]) -> SettingError:
@@ -42,7 +48,15 @@ def from_flags(flags: Mapping[str, object]) -> dict[str, Given]:
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
-    """What the environment says. Empty variables count as not set."""
+    """What the environment says. Empty variables count as not set.
+
+    Raises:
+        SettingError: A variable has our prefix and is no setting.
+    """
+    known = [FILE_VARIABLE, *(setting.variable for setting in SETTINGS.values())]
+    for name, text in environ.items():
+        if name.startswith(PREFIX) and name not in known and not _is_service(name, text):
+            raise _unknown(name, "the environment", known)
     return {
         name: Given(environ[setting.variable], setting.variable)
         for name, setting in SETTINGS.items()
@@ -69,19 +83,9 @@ def from_file(path: str | Path) -> dict[str, Given]:
     return {name: Given(value, str(path)) for name, value in table.items()}
 
 
-def misspelt_variables(environ: Mapping[str, str]) -> list[str]:
-    """One sentence for each variable that looks like a setting but is none.
-
-    They are no errors: Kubernetes, for one, sets `AIOSFU_PORT` by itself beside a service "aiosfu".
-    """
-    known = [FILE_VARIABLE, *(setting.variable for setting in SETTINGS.values())]
-    return [
-        f"{name} is not a setting. Did you mean {near[0]}?"
-        for name in environ
-        if name.startswith(PREFIX)
-        and name not in known
-        and (near := difflib.get_close_matches(name, known, n=1, cutoff=0.85))
-    ]
+def _is_service(name: str, text: str) -> bool:
+    """Whether Kubernetes or Docker has set this variable by itself, beside a service "aiosfu"."""
+    return bool(SERVICE.search(name) or SERVICE_ADDRESS.match(text))
 
 
 def resolve(*layers: Mapping[str, Given]) -> Config:

@@ -230,13 +230,9 @@ def test_missing_certificate_is_one_line() -> None:
     assert_one_clear_line(result, "tls_certificate: a.pem cannot be read: No such file")
 
 
-def test_misspelt_variable_is_warned_about() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        environ = {"AIOSFU_MAX_ROOM": "1", "AIOSFU_PORT": "tcp://10.0.0.1:80"}
-        result = run("serve", "--dev", *FREE, "--http-port", port, environ=environ)
-    assert "AIOSFU_MAX_ROOM is not a setting. Did you mean AIOSFU_MAX_ROOMS?" in result.stderr
-    assert "AIOSFU_PORT " not in result.stderr
+def test_unknown_variable_is_one_line() -> None:
+    result = run("serve", "--dev", *FREE, environ={"AIOSFU_MAX_ROOM": "1"})
+    assert_one_clear_line(result, "AIOSFU_MAX_ROOM", "Did you mean AIOSFU_MAX_ROOMS?")
 
 
 def test_unknown_flag_is_refused() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from sfu.config import Config, IceServer
 from signaling.setting_table import SETTINGS, SettingError
-from signaling.settings import configure, load, misspelt_variables
+from signaling.settings import configure, load
 
 SECRET = "0123456789abcdef0123456789abcdef"
 DEV = {"dev": True}
@@ -146,11 +146,33 @@ def test_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> None:
         load(DEV, environ={}, file=tmp_path / "a.toml")
 
 
-def test_misspelt_variable_gets_a_hint_and_foreign_ones_do_not() -> None:
-    environ = {"AIOSFU_API_SECERT": "x", "AIOSFU_PORT_80_TCP_ADDR": "y", "HOME": "/"}
-    assert misspelt_variables(environ) == [
-        "AIOSFU_API_SECERT is not a setting. Did you mean AIOSFU_API_SECRET?"
-    ]
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("AIOSFU_API_SECERT", "Did you mean AIOSFU_API_SECRET"),
+        ("AIOSFU_CONFIGG", "Did you mean AIOSFU_CONFIG"),
+        ("AIOSFU_NONSENSE", "is not a setting"),
+        ("AIOSFU_HTP_PORT", "Did you mean AIOSFU_HTTP_PORT"),
+    ],
+)
+def test_unknown_variable_is_refused(name: str, hint: str) -> None:
+    with pytest.raises(SettingError, match=name) as caught:
+        load(DEV, environ={name: "1"})
+    assert hint in caught.value.message
+
+
+def test_variables_of_others_and_of_container_services_are_not_ours() -> None:
+    environ = {
+        "HOME": "/",
+        "AIOSFU_PORT": "tcp://10.0.0.1:80",
+        "AIOSFU_PORT_80_TCP": "tcp://10.0.0.1:80",
+        "AIOSFU_PORT_80_TCP_ADDR": "10.0.0.1",
+        "AIOSFU_PORT_80_TCP_PROTO": "tcp",
+        "AIOSFU_SERVICE_HOST": "10.0.0.1",
+        "AIOSFU_SERVICE_PORT": "80",
+        "AIOSFU_WEB_SERVICE_PORT_HTTP": "80",
+    }
+    assert load(DEV, environ=environ).http_port == 8080
 
 
 # What settings must be together.
