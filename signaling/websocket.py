@@ -18,7 +18,10 @@ from signaling.outgoing import Outgoing
 from signaling.session import Session
 
 HEARTBEAT = 10.0  # s; a dead connection is noticed after 1.5 times that
-CLOSE_TIMEOUT = 3.0  # s; for a client to take what still waits and to answer our close frame
+DRAIN_TIMEOUT = 3.0  # s; for a client to take what still waits
+# s; for it to answer our close frame, when it has taken all. Most do at once; a page that is being
+# left, or that sleeps, never does, and a server that stops would wait for it.
+CLOSE_TIMEOUT = 1.0
 BURST = 4  # times `max_message_rate`
 MESSAGE_UNIT = 8192  # characters; a message counts once for each that it begins
 
@@ -187,7 +190,7 @@ class Connection:
         if not self._close_reason:
             self._close_reason = reason
             self._outgoing.end()
-            self._call_later(CLOSE_TIMEOUT, self.abort)
+            self._call_later(DRAIN_TIMEOUT, self.abort)
 
     def _check_joined(self) -> None:
         if not self.session.joined:

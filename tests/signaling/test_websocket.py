@@ -511,6 +511,47 @@ async def test_a_stopping_server_does_not_wait_for_clients_that_do_not_answer() 
         assert loop.time() - begin < 5
 
 
+class Mute(asyncio.Protocol):
+    """A WebSocket client that takes all and answers no close frame."""
+
+    def __init__(self) -> None:
+        self.received = b""
+        self.lost = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self.lost.set_result(asyncio.get_running_loop().time())
+
+
+async def test_a_client_that_does_not_say_goodbye_is_told_all_and_left_soon() -> None:
+    loop = asyncio.get_running_loop()
+    async with running_server() as server:
+        port = int(server.url.rpartition(":")[2])
+        transport, client = await loop.create_connection(Mute, "127.0.0.1", port)
+        transport.write(
+            b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n"
+            b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        join = b'{"type":"join","id":1,"room":"a"}'
+        transport.write(bytes([0x81, 0x80 | len(join), 0, 0, 0, 0]) + join)
+        await until(lambda: b'"joined"' in client.received, "it has joined")
+        # It says something at the very moment at which the server stops: both are seen at once.
+        ping = b'{"type":"ping","id":2}'
+        transport.write(bytes([0x81, 0x80 | len(ping), 0, 0, 0, 0]) + ping)
+        rooms = server.media.rooms
+        loop.call_soon(lambda: rooms.close(reason="server_shutdown", now=server.media.now()))
+        begin = loop.time()
+        await asyncio.wait_for(asyncio.shield(client.lost), DEADLINE)
+    assert await asyncio.wait_for(client.lost, DEADLINE) - begin < 2.5
+    _, told, rest = client.received.partition(b'"disconnected"')
+    assert told
+    assert b"server_shutdown" in rest
+    assert (4004).to_bytes(2, "big") in rest  # the close frame
+
+
 async def test_it_can_be_mounted_in_another_application() -> None:
     app = web.Application()
     app.add_subapp("/sfu", create_app(dev=True, http_port=0, udp_port=0, tcp_port=0))
