@@ -141,7 +141,16 @@ def aiosfu_server(place: Namespace, *options: str) -> Iterator[Server]:
     keys = {"AIOSFU_API_KEY": "benchmark", "AIOSFU_API_SECRET": secrets.token_hex(32)}
     ports = ("--http-port", "0", "--udp-port", "0", "--tcp-port", "0")
     command = [str(Path(sys.executable).with_name("aiosfu")), "serve", "--host", place.address]
-    command += [*ports, "--max-participants", "5000", "--log-level", "error", *options]
+    command += [
+        *ports,
+        "--max-participants",
+        "5000",
+        "--max-pending-sessions",
+        "5000",
+        "--log-level",
+        "error",
+        *options,
+    ]
     with _running(place, command, r"http://[\d.]+:\d+", keys) as (pid, found):
         yield Server("aiosfu", found[0], "whip", pid, keys)
 

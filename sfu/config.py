@@ -195,7 +195,7 @@ class Config(Discreet, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="WHIP and WHEP sessions of one token's identity in one room, or without "
             "tokens of one address, that have not finished ICE and DTLS, at one time."
         ),
-    ] = 20
+    ] = 200
     max_tcp_connections: Annotated[Count, Meta(description="ICE-TCP connections at one time.")] = (
         1000
     )
