@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 from sfu.transport.address import Address
 from sfu.transport.buffers import SLOT_SIZE, SLOTS, ReceiveBatch
 from sfu.transport.outbox import Outbox, Run
+
+_SO_MEMINFO, _MEMINFO_DROPS = 55, 8  # asm-generic/socket.h, linux/sock_diag.h
 
 
 @dataclass(slots=True)
@@ -35,13 +38,37 @@ class UdpCounters:
         """Count a failed call."""
         self.errors[errno.errorcode.get(error or 0, str(error))] += 1
 
-    def not_sent(self, error: int | None, run: Run) -> None:
-        """Take back that a run was counted as sent."""
+    def take_back(self, run: Run) -> None:
+        """A run was counted as sent, and was not."""
         _, _, length, _, count = run
-        self.failed(error)
         self.packets_sent -= count
         self.bytes_sent -= length
-        self.packets_dropped += count
+
+    def not_sent(self, error: int | None, run: Run) -> None:
+        """A run that was counted as sent failed, and is dropped."""
+        self.failed(error)
+        self.take_back(run)
+        self.packets_dropped += run[4]
+
+
+@dataclass(frozen=True, slots=True)
+class UdpPath:
+    """How one socket reaches the network.
+
+    Attributes:
+        host: The address that it is bound to.
+        batched: Whether one call takes many messages (recvmmsg, sendmmsg).
+        segmentation: Whether one message may be a run of packets, which the kernel cuts.
+        unsegmented: Addresses to which that failed a short while ago: they get single packets.
+        kernel_drops: Datagrams that came and that the kernel dropped because we did not take those
+            before them quickly enough; None where it does not tell.
+    """
+
+    host: str
+    batched: bool
+    segmentation: bool
+    unsegmented: int
+    kernel_drops: int | None
 
 
 def to_python(address: Address) -> tuple[str, int] | tuple[str, int, int, int]:
@@ -56,6 +83,18 @@ def from_python(name: tuple[str, int] | tuple[str, int, int, int]) -> Address:
     if len(name) == 4 and name[3]:
         host = f"{host}%{name[3]}"
     return Address(host, name[1])
+
+
+def kernel_drops(sock: socket.socket) -> int | None:
+    """Datagrams that the kernel has dropped at this socket; None where it does not tell."""
+    if sys.platform != "linux":
+        return None
+    try:
+        counters = sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4 * (_MEMINFO_DROPS + 1))
+    except OSError:  # before Linux 4.12
+        return None
+    drops = counters[4 * _MEMINFO_DROPS :]
+    return int.from_bytes(drops, sys.byteorder) if len(drops) == 4 else None
 
 
 def reaches(sock: socket.socket, address: Address) -> bool:
@@ -132,9 +171,11 @@ class SingleSender:
 
     Attributes:
         segmentation: False: every packet is a call.
+        unsegmented: Nothing to tell, since that is so for all addresses.
     """
 
     segmentation = False
+    unsegmented = 0
 
     def __init__(self, sock: socket.socket, counters: UdpCounters) -> None:
         self._sock = sock

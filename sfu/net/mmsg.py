@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from struct import Struct, iter_unpack
+from time import monotonic
 from typing import Any
 
 from cffi import FFI
@@ -18,6 +19,7 @@ SOL_UDP = 17
 UDP_SEGMENT = 103  # linux/udp.h
 MESSAGES = 512  # of one sendmmsg; a flush of more needs several, and 1024 is the kernel's limit
 MAX_CACHED_ADDRESSES = 10_000  # then all caches start again, which costs microseconds
+RETRY_INTERVAL = 60.0  # s without segmentation to where it failed; routes and their MTUs change
 
 ffi = FFI()
 ffi.cdef(
@@ -41,17 +43,27 @@ _CONTROL_SIZE = _CONTROL_DATA + _WORD  # CMSG_SPACE of 16 bits
 
 
 def _load() -> Any:
+    """The C library, if it has both calls and the kernel takes them."""
     if sys.platform != "linux":
         return None
-    libc = ffi.dlopen(None)
-    return libc if hasattr(libc, "recvmmsg") and hasattr(libc, "sendmmsg") else None
+    libc: Any = ffi.dlopen(None)
+    message = ffi.new("struct mmsghdr *")
+    try:
+        calls = (
+            lambda: libc.sendmmsg(-1, message, 1, 0),
+            lambda: libc.recvmmsg(-1, message, 1, 0, ffi.NULL),
+        )
+        # Old kernels and sandboxes (gVisor, seccomp) refuse the call itself, others this socket.
+        return libc if all(call() < 0 and ffi.errno == errno.EBADF for call in calls) else None
+    except AttributeError:
+        return None
 
 
 _libc = _load()
 
 
 def available() -> bool:
-    """Whether this platform has both calls."""
+    """Whether recvmmsg and sendmmsg can be called here, as a probe when we started has found."""
     return _libc is not None
 
 
@@ -169,6 +181,11 @@ class BatchSender:
 
     It never waits: what the kernel does not take now is dropped, as the network would.
 
+    Where the kernel refuses to segment for one destination, that run is sent packet by packet, and
+    so is what follows to there in the next `RETRY_INTERVAL`; the other destinations do not notice.
+    Single packets over a path's MTU are no error: the kernel sends them in fragments, since we
+    leave IP_MTU_DISCOVER at its default.
+
     Args:
         sock: A bound, non-blocking UDP socket.
         counters: Where to count what was sent and what was not.
@@ -181,7 +198,7 @@ class BatchSender:
         self.segmentation = supports_segmentation(sock)
         self._sock = sock
         self._counters = counters
-        self._unsegmented: set[Address] = set()
+        self._unsegmented: dict[Address, float] = {}  # until when; the oldest first
         self._names: dict[Address, FFI.CData] = {}
         self._vectors = ffi.new("struct iovec[]", MESSAGES)
         self._messages = ffi.new("struct mmsghdr[]", MESSAGES)
@@ -200,8 +217,16 @@ class BatchSender:
             slots.append((self._vectors[i], header, control, segment))
         self._slots = slots
 
+    @property
+    def unsegmented(self) -> int:
+        """To how many addresses the kernel does not segment at present, though it could."""
+        self._forget_failures()
+        return len(self._unsegmented)
+
     def send(self, outbox: Outbox, runs: Sequence[Run]) -> None:
         """Send these runs of the outbox, in this order; those to other kinds of addresses stay."""
+        if self._unsegmented:
+            self._forget_failures()
         if self._unsegmented or not self.segmentation:
             runs = self._split(runs)
         if len(self._names) > MAX_CACHED_ADDRESSES:
@@ -255,15 +280,27 @@ class BatchSender:
             for run in runs:  # the socket's buffer is full: it will not take the others either
                 self._counters.not_sent(error, run)
             return len(runs)
-        self._counters.not_sent(error, runs[0])
         address, _, _, _, count = runs[0]
-        if count > 1 and error in (errno.EIO, errno.EINVAL, errno.EMSGSIZE):
-            # The device cannot, or a segment is over the path's MTU: then no segmentation to there.
-            if len(self._unsegmented) > MAX_CACHED_ADDRESSES:
-                self._unsegmented.clear()
-            self._unsegmented.add(address)
-            send_singly(self._sock, outbox, runs[:1], self._counters)
+        if count == 1 or error not in (errno.EIO, errno.EINVAL, errno.EMSGSIZE):
+            self._counters.not_sent(error, runs[0])
+            return 1
+        # The device cannot, or a segment is over the path's MTU: then no segmentation to there.
+        if len(self._unsegmented) >= MAX_CACHED_ADDRESSES:
+            self._unsegmented.clear()
+        self._unsegmented.setdefault(address, monotonic() + RETRY_INTERVAL)
+        self._counters.failed(error)
+        self._counters.take_back(runs[0])
+        send_singly(self._sock, outbox, runs[:1], self._counters)
         return 1
+
+    def _forget_failures(self) -> None:
+        """Let the kernel segment again where it failed long ago: one failing call costs little."""
+        now = monotonic()
+        while self._unsegmented:
+            address, until = next(iter(self._unsegmented.items()))
+            if until > now:
+                return
+            del self._unsegmented[address]
 
     def _split(self, runs: Sequence[Run]) -> list[Run]:
         """Cut up what cannot be segmented by the kernel."""

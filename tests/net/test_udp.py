@@ -11,6 +11,7 @@ from sfu.net.udp import MAX_ROUTES, UdpPort
 from sfu.transport.address import Address
 from sfu.transport.buffers import SLOT_SIZE, ReceiveBatch
 from sfu.transport.outbox import Outbox
+from tests.support.paths import PATHS, force_path
 
 Received = list[tuple[bytes, Address]]
 
@@ -46,11 +47,10 @@ class Shell:
         return self.received
 
 
-@pytest.fixture(params=[True, False], ids=["batched", "single"])
-def batched(request: pytest.FixtureRequest) -> bool:
-    if request.param and not mmsg.available():
-        pytest.skip("no recvmmsg here")
-    return request.param
+@pytest.fixture(params=PATHS)
+def batched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    force_path(request.param, monkeypatch)
+    return mmsg.available()
 
 
 @pytest.fixture(params=["127.0.0.1", "::1"])
