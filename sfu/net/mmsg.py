@@ -48,15 +48,14 @@ def _load() -> Any:
         return None
     libc: Any = ffi.dlopen(None)
     message = ffi.new("struct mmsghdr *")
-    try:
-        calls = (
-            lambda: libc.sendmmsg(-1, message, 1, 0),
-            lambda: libc.recvmmsg(-1, message, 1, 0, ffi.NULL),
-        )
+    for name, more in (("sendmmsg", ()), ("recvmmsg", (ffi.NULL,))):
+        call = getattr(libc, name, None)
+        if call is None:
+            return None
         # Old kernels and sandboxes (gVisor, seccomp) refuse the call itself, others this socket.
-        return libc if all(call() < 0 and ffi.errno == errno.EBADF for call in calls) else None
-    except AttributeError:
-        return None
+        if call(-1, message, 1, 0, *more) >= 0 or ffi.errno != errno.EBADF:
+            return None
+    return libc
 
 
 _libc = _load()

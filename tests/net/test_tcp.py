@@ -1,5 +1,7 @@
 import asyncio
+import fcntl
 from collections.abc import AsyncIterator
+from struct import unpack
 
 import msgspec
 import pytest
@@ -12,6 +14,7 @@ from sfu.transport.buffers import SLOT_SIZE, SLOTS
 from sfu.transport.outbox import Outbox
 
 STUN = bytes([0, 1, 0, 0]) + bytes(16)
+SIOCOUTQNSD = 0x894B  # linux/sockios.h: bytes in the kernel that were never sent
 MEDIA = bytes([0x80]) + bytes(50)
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -255,6 +258,9 @@ async def test_slow_reader_loses_frames_and_costs_bounded_memory() -> None:
     (connection,) = shell.port._connections.values()
     assert connection._transport is not None
     assert connection._transport.get_write_buffer_size() <= 100_000 + 2
+    sock = connection._transport.get_extra_info("socket")
+    (unsent,) = unpack("i", fcntl.ioctl(sock.fileno(), SIOCOUTQNSD, bytes(4)))
+    assert 0 < unsent <= tcp.MAX_UNSENT + 1202
     counters = shell.port.counters
     assert counters.frames_dropped > 1000
     assert counters.frames_sent + counters.frames_dropped == 20_001
