@@ -103,6 +103,7 @@ class SrtpSession:
         "_length",
         "_outbound",
         "_outbound_context",
+        "_remote_key",
         "_rtcp_sources",
         "_rtp_sources",
         "overhead",
@@ -112,16 +113,21 @@ class SrtpSession:
     def __init__(self, profile: SrtpProfile, *, local_key: bytes, remote_key: bytes) -> None:
         self.profile = profile
         self.overhead = profile.overhead
+        self._remote_key = remote_key
         self._outbound = _session(profile, local_key, Policy.SSRC_ANY_OUTBOUND)
-        self._inbound = _session(profile, remote_key, Policy.SSRC_ANY_INBOUND)
         # libsrtp keeps state for every SSRC that it meets. RTCP has its own context, so that its
-        # sources can be bounded without losing the rollover counter of an RTP stream.
+        # sources can be bounded without losing the rollover counter of an RTP stream. The one of
+        # RTP comes with the first packet (`_open_inbound`): most peers only receive.
         self._inbound_rtcp = _session(profile, remote_key, Policy.SSRC_ANY_INBOUND)
         self._rtcp_sources: OrderedDict[int, None] = OrderedDict()
         self._rtp_sources: OrderedDict[int, None] = OrderedDict()
         self._outbound_context = self._outbound._srtp[0]
-        self._inbound_context = self._inbound._srtp[0]
         self._length = ffi.new("int *")
+
+    def _open_inbound(self) -> Any:
+        self._inbound = _session(self.profile, self._remote_key, Policy.SSRC_ANY_INBOUND)
+        self._inbound_context = self._inbound._srtp[0]
+        return self._inbound_context
 
     def unprotect_in_place(self, pointer: Any, length: int) -> int:
         """Check and decrypt one SRTP packet where it lies.
@@ -136,9 +142,13 @@ class SrtpSession:
         Returns:
             Bytes of the plain packet, or -1: forged, damaged, replayed or too old.
         """
+        try:
+            context = self._inbound_context
+        except AttributeError:
+            context = self._open_inbound()
         box = self._length
         box[0] = length
-        if _unprotect(self._inbound_context, pointer, box):
+        if _unprotect(context, pointer, box):
             return -1
         return box[0]  # type: ignore[no-any-return]
 
