@@ -82,6 +82,20 @@ class TcpRelay(asyncio.DatagramProtocol):
         if self._transport is not None:
             self._transport.sendto(data, source)
 
+    def pause(self) -> None:
+        """Read no more of what the server sends, as a client that hangs."""
+        for transport in self._transports():
+            transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        for transport in self._transports():
+            transport.resume_reading()
+
+    def _transports(self) -> list[asyncio.Transport]:
+        connections = [task.result() for task in self._connections.values()]
+        return [one.transport for one in connections if one.transport is not None]
+
     def describe(self, sdp: str) -> str:
         """The server's description with the relay as its only candidate."""
         candidate = f"a=candidate:1 1 udp 2130706431 127.0.0.1 {self.port} typ host"
