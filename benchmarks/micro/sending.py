@@ -120,17 +120,18 @@ def _fanout(negotiated: SendParameters, *, tracks: int) -> Action:
     dispatcher = Dispatcher(outbox)
     certificate = Certificate.generate()
     layout = HeaderLayout(negotiated)
-    transports = [_transport(number, outbox, certificate) for number in range(SUBSCRIBERS)]
+    lanes = [
+        dispatcher.lane(_transport(number, outbox, certificate)) for number in range(SUBSCRIBERS)
+    ]
     fanouts = [Fanout() for _ in range(tracks)]
     for track, fanout in enumerate(fanouts):
-        for number, transport in enumerate(transports):
+        for number, lane in enumerate(lanes):
             forwarder = Forwarder(
                 parameters=negotiated,
                 layout=layout,
                 ssrc=1000 * track + number,
                 rtx_ssrc=1000 * (tracks + track) + number,
-                transport=transport,
-                dispatcher=dispatcher,
+                lane=lane,
                 first_sequence_number=1,
                 on_state=_ignore,
             )

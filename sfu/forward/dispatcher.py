@@ -1,5 +1,7 @@
 """Everything that one receive batch brings, written subscriber by subscriber."""
 
+from __future__ import annotations
+
 from struct import Struct
 
 from sfu.forward.run import Run
@@ -9,12 +11,34 @@ from sfu.transport.transport import Transport
 _patch = Struct("!HII").pack_into  # sequence number, timestamp, SSRC: bytes 2 to 12
 _patch_sequence = Struct("!H").pack_into
 
-Piece = tuple[Run, int, int, int]
-"""(run, what to add to its indexes, what to add to its timestamps, SSRC to send it under)."""
+Numbers = tuple[int, int, int]
+"""(what to add to indexes, what to add to timestamps, SSRC to send under)."""
+
+Piece = tuple[Run, Numbers]
+
+
+class Lane:
+    """What waits to be written for one subscriber.
+
+    Attributes:
+        transport: The subscriber's.
+        pieces: What waits; always the same list.
+        waiting: The lanes in which something waits; whoever puts the first piece into an empty lane
+            puts the lane here.
+        outbox: Where it will go; also for what cannot wait.
+    """
+
+    __slots__ = ("outbox", "pieces", "transport", "waiting")
+
+    def __init__(self, transport: Transport, outbox: Outbox, waiting: list[Lane]) -> None:
+        self.transport = transport
+        self.outbox = outbox
+        self.waiting = waiting
+        self.pieces: list[Piece] = []
 
 
 class Dispatcher:
-    """Collects runs by transport, so that each subscriber's packets lie together in the outbox.
+    """Writes runs transport by transport, so that each subscriber's packets lie together.
 
     Packets of one size to one address leave in one system call, whichever tracks they belong to:
     that is what makes fifty people's audio as cheap as one person's video.
@@ -22,66 +46,67 @@ class Dispatcher:
 
     def __init__(self, outbox: Outbox) -> None:
         self.outbox = outbox
-        self._pieces: dict[Transport, list[Piece]] = {}
+        self._waiting: list[Lane] = []
 
-    def add(self, transport: Transport, piece: Piece) -> None:
-        """Send a run to this subscriber with the next `flush`."""
-        pieces = self._pieces.get(transport)
-        if pieces is None:
-            self._pieces[transport] = [piece]
-        else:
-            pieces.append(piece)
+    def lane(self, transport: Transport) -> Lane:
+        """The way to one subscriber; one for each transport."""
+        return Lane(transport, self.outbox, self._waiting)
 
     def flush(self) -> None:
         """Write everything into the outbox."""
-        if not self._pieces:
-            return
-        collected, self._pieces = self._pieces, {}
-        for transport, pieces in collected.items():
-            if len(pieces) > 1:
-                pieces.sort(key=_size)  # neighbours of one size share a message
-            if not self._write(transport, pieces):
-                # libsrtp refuses a packet that is far too old, and with it what it lies among.
-                for piece in pieces:
-                    self._write(transport, [piece])
+        for lane in self._waiting:
+            pieces = lane.pieces
+            try:
+                self._write(lane.transport, pieces)
+            finally:
+                pieces.clear()
+        self._waiting.clear()
 
-    def _write(self, transport: Transport, pieces: list[Piece]) -> bool:
-        """Number, protect and commit; False when libsrtp refused, and nothing is sent."""
-        srtp, address = transport.srtp, transport.address
-        if srtp is None or address is None:
-            return True  # it has ended meanwhile
-        overhead = srtp.overhead
-        outbox = self.outbox
-        room = 0
-        for piece in pieces:
-            run = piece[0]
-            room += run.size + overhead * len(run.sizes)
-        start = position = outbox.reserve(room)
-        view = outbox.view
-        sequence = transport.transport_sequence
-        sizes: list[int] = []
-        # Here it is hot: nothing below depends on the subscriber but the numbers patched in.
-        for run, shift, timestamp_shift, ssrc in pieces:
-            for data, size, index, timestamp, sequence_offset in run.items:
-                end = position + size
-                view[position:end] = data
-                _patch(
-                    view,
-                    position + 2,
-                    (index + shift) & 0xFFFF,
-                    (timestamp + timestamp_shift) & 0xFFFFFFFF,
-                    ssrc,
-                )
-                if sequence_offset:
-                    _patch_sequence(view, position + sequence_offset, sequence & 0xFFFF)
-                    sequence += 1
-                position = end + overhead
-            sizes += run.sizes
-        transport.transport_sequence = sequence
-        if not srtp.protect_run(outbox.base, start, sizes):
-            return False
-        outbox.commit(address, start, [size + overhead for size in sizes])
-        return True
+    def _write(self, transport: Transport, pieces: list[Piece]) -> None:
+        if len(pieces) > 1:
+            # Neighbours of one size share a message, and its last packet may be smaller.
+            pieces.sort(key=_size, reverse=True)
+        if not _write(transport, pieces, self.outbox) and len(pieces) > 1:
+            # libsrtp refuses a packet that is far too old, and with it what it lies among.
+            for piece in pieces:
+                _write(transport, [piece], self.outbox)
+
+
+def _write(transport: Transport, pieces: list[Piece], outbox: Outbox) -> bool:
+    """Number, protect and commit; False when libsrtp refused, and nothing is sent."""
+    srtp, address = transport.srtp, transport.address
+    if srtp is None or address is None:
+        return True  # it has ended meanwhile
+    overhead = srtp.overhead
+    room = 0
+    for run, _ in pieces:
+        room += run.size + overhead * len(run.sizes)
+    start = position = outbox.reserve(room)
+    view = outbox.view
+    sequence = transport.transport_sequence
+    sizes: list[int] = []
+    # Here it is hot: nothing below depends on the subscriber but the numbers patched in.
+    for run, (shift, timestamp_shift, ssrc) in pieces:
+        for data, size, index, timestamp, sequence_offset in run.items:
+            end = position + size
+            view[position:end] = data
+            _patch(
+                view,
+                position + 2,
+                (index + shift) & 0xFFFF,
+                (timestamp + timestamp_shift) & 0xFFFFFFFF,
+                ssrc,
+            )
+            if sequence_offset:
+                _patch_sequence(view, position + sequence_offset, sequence & 0xFFFF)
+                sequence += 1
+            position = end + overhead
+        sizes += run.sizes
+    transport.transport_sequence = sequence
+    if not srtp.protect_run(outbox.base, start, sizes):
+        return False
+    outbox.commit(address, start, [size + overhead for size in sizes])
+    return True
 
 
 def _size(piece: Piece) -> int:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from sfu.forward.flow import Flow, Forwards
 from sfu.forward.layout import HeaderLayout
-from sfu.forward.run import Run, write_run
+from sfu.forward.run import write_run
 from sfu.timers import reraise
 from sfu.wire.parameters import Kind
 from sfu.wire.rtp import RtpPacket
@@ -41,19 +42,55 @@ class TrackSource(Protocol):
         """(id, URI) of the header extensions that subscribers get too."""
 
 
-class Forwards(Protocol):
-    """What the fan-out needs of a forwarder."""
+class _Group:
+    """The forwarders of one layout: those in a flow, and those who look at each packet."""
 
-    layout: HeaderLayout
+    __slots__ = ("flows", "layout", "singles")
 
-    def forward(self, run: Run, packets: Sequence[RtpPacket], *, now: float) -> None:
-        """Send a run to one subscriber."""
+    def __init__(self, layout: HeaderLayout) -> None:
+        self.layout = layout
+        self.flows: dict[int, Flow] = {}
+        self.singles: list[Forwards] = []
 
-    def pause(self) -> None:
-        """Start anew with the next key frame."""
+    def __len__(self) -> int:
+        return len(self.singles) + sum(len(flow.members) for flow in self.flows.values())
 
-    def restart(self) -> None:
-        """As `pause`, where the timestamps of the source may jump."""
+    def place(self, forwarder: Forwards) -> None:
+        """Where it belongs now."""
+        ssrc = forwarder.following
+        if ssrc is None:
+            self.singles.append(forwarder)
+            return
+        flow = self.flows.get(ssrc)
+        if flow is None:
+            flow = self.flows[ssrc] = Flow(ssrc)
+        flow.add(forwarder)
+        forwarder.enter(flow)
+
+    def take_all(self, but: Flow | None = None) -> list[Forwards]:
+        """Take all forwarders out, but for those of one flow; `place` them again."""
+        taken = self.singles
+        self.singles = []
+        for flow in [flow for flow in self.flows.values() if flow is not but]:
+            del self.flows[flow.ssrc]
+            taken += flow.members
+        for forwarder in taken:
+            forwarder.leave()
+        return taken
+
+    def remove(self, forwarder: Forwards) -> bool:
+        """Take this one out; returns whether it was in."""
+        if forwarder in self.singles:
+            self.singles.remove(forwarder)
+            return True
+        for flow in self.flows.values():
+            if forwarder in flow.members:
+                flow.remove(forwarder)
+                forwarder.leave()
+                if not flow.members:
+                    del self.flows[flow.ssrc]
+                return True
+        return False
 
 
 class Fanout:
@@ -62,34 +99,37 @@ class Fanout:
     def __init__(self, on_error: Callable[[Exception], None] = reraise) -> None:
         """`on_error` is called with what a sink or forwarder raised: it is served no more."""
         self._on_error = on_error
-        self._groups: dict[HeaderLayout, list[Forwards]] = {}
+        self._groups: dict[HeaderLayout, _Group] = {}
         self._sinks: list[TrackSink] = []
 
     def add(self, forwarder: Forwards) -> None:
         """Send to this subscriber too."""
-        # Lists are replaced, not changed: one may be in use further up the stack.
-        layout = forwarder.layout
-        self._groups = {**self._groups, layout: [*self._groups.get(layout, ()), forwarder]}
+        group = self._groups.get(forwarder.layout)
+        if group is None:
+            group = self._groups[forwarder.layout] = _Group(forwarder.layout)
+        group.place(forwarder)
 
     def remove(self, forwarder: Forwards) -> None:
         """Send to this subscriber no more; nothing happens when we did not."""
-        groups = {
-            layout: [other for other in group if other is not forwarder]
-            for layout, group in self._groups.items()
-        }
-        self._groups = {layout: group for layout, group in groups.items() if group}
+        for layout, group in self._groups.items():
+            if group.remove(forwarder):
+                if not len(group):
+                    del self._groups[layout]
+                return
 
     def pause(self) -> None:
         """The track stops; when it goes on, everyone starts with a key frame."""
-        for forwarders in self._groups.values():
-            for forwarder in forwarders:
+        for group in self._groups.values():
+            for forwarder in group.take_all():
                 forwarder.pause()
+                group.place(forwarder)
 
     def restart(self) -> None:
         """As `pause`, where the timestamps of the source may jump."""
-        for forwarders in self._groups.values():
-            for forwarder in forwarders:
+        for group in self._groups.values():
+            for forwarder in group.take_all():
                 forwarder.restart()
+                group.place(forwarder)
 
     def add_sink(self, sink: TrackSink) -> None:
         """Hand the packets to `sink` too."""
@@ -107,17 +147,31 @@ class Fanout:
         now: float,
     ) -> None:
         """Send the packets, all of one stream, to everyone."""
-        for layout, forwarders in self._groups.items():
-            run = write_run(packets, layout, extensions)
-            for forwarder in forwarders:
-                try:
-                    forwarder.forward(run, packets, now=now)
-                except Exception as error:
-                    self.remove(forwarder)
-                    self._on_error(error)
+        ssrc = packets[0].ssrc
+        for group in list(self._groups.values()):
+            flow = group.flows.get(ssrc)
+            if flow is not None:
+                run = write_run(packets, group.layout, extensions)
+                if run.plain and run.lowest >= flow.first:
+                    flow.send(run, now=now)
+                else:
+                    flow = None  # some of them may be sent to some of its members
+            if group.singles or len(group.flows) > (flow is not None):
+                self._forward_singly(group, flow, packets, now=now)
         for sink in self._sinks:
             try:
                 sink.receive_packets(packets, now=now)
             except Exception as error:
                 self.remove_sink(sink)
                 self._on_error(error)
+
+    def _forward_singly(
+        self, group: _Group, served: Flow | None, packets: Sequence[RtpPacket], *, now: float
+    ) -> None:
+        for forwarder in group.take_all(but=served):
+            try:
+                forwarder.forward(packets, now=now)
+            except Exception as error:
+                self._on_error(error)
+            else:
+                group.place(forwarder)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Literal
 
-from sfu.forward.dispatcher import Dispatcher
+from sfu.forward.dispatcher import Lane, Numbers
 from sfu.forward.fanout import TrackSource
+from sfu.forward.flow import Flow
 from sfu.forward.layout import HeaderLayout
 from sfu.forward.munger import SequenceMunger, TimestampMunger
-from sfu.forward.run import Run, write_run
-from sfu.transport.transport import Transport
+from sfu.forward.run import write_run
 from sfu.wire.extensions import encode_abs_send_time
 from sfu.wire.ntp import middle32, to_ntp
 from sfu.wire.parameters import Codec, Kind, SendParameters
@@ -62,8 +62,7 @@ class Forwarder:
         layout: HeaderLayout,
         ssrc: int,
         rtx_ssrc: int | None,
-        transport: Transport,
-        dispatcher: Dispatcher,
+        lane: Lane,
         first_sequence_number: int,
         on_state: Callable[[ForwarderState, Codec | None], None],
     ) -> None:
@@ -74,8 +73,7 @@ class Forwarder:
             layout: The layout of these parameters.
             ssrc: Under which we send.
             rtx_ssrc: Under which we send again, None to repeat packets under `ssrc`.
-            transport: The subscriber's.
-            dispatcher: Takes what is to be sent.
+            lane: The subscriber's.
             first_sequence_number: Random, below 2^15 (RFC 3711 3.3.1 wants no early wrap).
             on_state: Called when the state changes, with the codec at fault if there is one.
         """
@@ -83,16 +81,18 @@ class Forwarder:
         self.layout = layout
         self.ssrc = ssrc
         self.rtx_ssrc = rtx_ssrc
+        self.lane = lane
         self.state: ForwarderState = "waiting"
         self._nack = parameters.nack
-        self._transport = transport
-        self._dispatcher = dispatcher
+        self._transport = lane.transport
         self._on_state = on_state
         self._source: TrackSource | None = None
         # A first index above 2^16: what is unwrapped around it never is negative.
         self._sequence = SequenceMunger(0x10000 + first_sequence_number)
         self._timestamp = TimestampMunger()
         self._flowing = False
+        self._flow: Flow | None = None
+        self._counted = (0, 0)
         self._rtx_sequence = first_sequence_number
         self._plain_extensions: tuple[tuple[int, str], ...] = ()
         self._plain_from = self._sequence.next
@@ -133,29 +133,46 @@ class Forwarder:
         self._plain_from = self._sequence.next
         self.pause()
 
-    def forward(self, run: Run, packets: Sequence[RtpPacket], *, now: float) -> None:
-        """Send a run of packets of the attached track."""
-        sequence = self._sequence
-        if not (
-            run.plain
-            and self._flowing
-            and run.ssrc == sequence.ssrc
-            and run.lowest >= sequence.first
-        ):
-            self._forward_singly(packets, now=now)
-            return
-        shift = sequence.offset
-        if run.highest + shift >= sequence.next:
-            sequence.next = run.highest + shift + 1
-        timestamp = self._timestamp
-        timestamp.last_sent = run.last_timestamp
-        timestamp.last_time = now
-        self._packets += len(run.sizes)
-        self._octets += run.payload_size
-        self._dispatcher.add(self._transport, (run, shift, timestamp.offset, self.ssrc))
+    @property
+    def following(self) -> int | None:
+        """The stream whose packets are simply sent; None while each has to be looked at."""
+        return self._sequence.ssrc if self._flowing else None
 
-    def _forward_singly(self, packets: Sequence[RtpPacket], *, now: float) -> None:
-        """The slow path: starts, switches, gaps to close, packets from before a switch."""
+    @property
+    def first(self) -> int:
+        """Lowest index of the stream that `numbers` are right for."""
+        return self._sequence.first
+
+    @property
+    def numbers(self) -> Numbers:
+        """How the stream that is followed is sent."""
+        return self._sequence.offset, self._timestamp.offset, self.ssrc
+
+    def enter(self, flow: Flow) -> None:
+        """What this flow sends, it sends for us too."""
+        self._flow = flow
+        self._counted = (flow.packets, flow.octets)
+
+    def leave(self) -> None:
+        """The flow sends for us no more."""
+        self._settle()
+        self._flow = None
+
+    def _settle(self) -> None:
+        """Take over what the flow has sent for us since we last looked."""
+        flow = self._flow
+        if flow is None or flow.packets == self._counted[0]:
+            return
+        packets, octets = self._counted
+        self._packets += flow.packets - packets
+        self._octets += flow.octets - octets
+        self._counted = (flow.packets, flow.octets)
+        self._sequence.sent(flow.highest)
+        self._timestamp.last_sent = flow.last_timestamp
+        self._timestamp.last_time = flow.last_time
+
+    def forward(self, packets: Sequence[RtpPacket], *, now: float) -> None:
+        """Look at each packet: starts, switches, gaps to close, packets from before a switch."""
         source = self._source
         if source is None or self._transport.address is None or self._transport.srtp is None:
             return
@@ -207,7 +224,7 @@ class Forwarder:
             _PATCH_SEQUENCE(data, sequence_offset, transport.transport_sequence & 0xFFFF)
             transport.transport_sequence += 1
         size = len(data)
-        outbox = self._dispatcher.outbox
+        outbox = self.lane.outbox
         start = outbox.reserve(size + srtp.overhead)
         outbox.view[start : start + size] = data
         if not srtp.protect_run(outbox.base, start, (size,)):
@@ -232,6 +249,7 @@ class Forwarder:
         source = self._source
         if source is None or not self._nack:
             return
+        self._settle()
         interval = max(RESEND_INTERVAL, self._round_trip)
         for sequence_number in lost:
             sent = self._sequence.unwrap(sequence_number)
@@ -307,6 +325,7 @@ class Forwarder:
         """What ties our timestamps to the wall clock; None while nothing is sent."""
         if self._source is None or not self._flowing:
             return None
+        self._settle()
         reference = self._source.reference(self._sequence.ssrc, now=now)
         if reference is None:
             return None
@@ -331,6 +350,7 @@ class Forwarder:
 
     def stats(self) -> ForwarderStats:
         """A snapshot."""
+        self._settle()
         return ForwarderStats(
             packets=self._packets,
             octets=self._octets,

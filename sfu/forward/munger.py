@@ -71,6 +71,10 @@ class SequenceMunger:
                 return None
         return None
 
+    def sent(self, index: int) -> None:
+        """Packets of the newest segment up to `index` were sent."""
+        self.next = max(self.next, index + self.offset + 1)
+
     def drop(self, ssrc: int, index: int) -> None:
         """`index` is never sent; those behind it move up.
 

@@ -55,7 +55,7 @@ class Subscriber:
     ) -> None:
         self._transport = transport
         self._timers = timers
-        self._dispatcher = dispatcher
+        self._lane = dispatcher.lane(transport)
         self._layouts = layouts
         self._identifiers = identifiers
         self._forwarders: dict[int, Forwarder] = {}
@@ -77,8 +77,7 @@ class Subscriber:
             layout=self._layouts.layout(parameters),
             ssrc=identity.ssrc,
             rtx_ssrc=identity.rtx_ssrc if parameters.rtx else None,
-            transport=self._transport,
-            dispatcher=self._dispatcher,
+            lane=self._lane,
             first_sequence_number=self._identifiers.sequence_number(),
             on_state=on_state,
         )

@@ -1,6 +1,6 @@
 """A batch leaves subscriber by subscriber, and packets of one size in one run."""
 
-from sfu.forward.dispatcher import Dispatcher
+from sfu.forward.dispatcher import Dispatcher, Lane
 from sfu.forward.run import Run
 from sfu.transport.buffers import ReceiveBatch
 from sfu.transport.outbox import Outbox
@@ -61,14 +61,20 @@ def test_packets_of_many_tracks_and_one_size_leave_as_one_run() -> None:
             if viewer.subscriber and run[0] == viewer.subscriber.address
         ]
         server.time.step()
-    # The second time everything flows: the smaller packet and three equal ones.
-    assert [run[4] for run in runs] == [1, 3]
+    # The second time everything flows: three equal packets, and the smaller one behind them.
+    assert [run[4] for run in runs] == [4]
     server.time.run(0.1)
     assert viewer.subscriber
     received = [packet for packet in viewer.subscriber.received if packet.arrival]
     assert len(received) == 8
     numbers = [int.from_bytes(packet.extensions[3]) for packet in received]
     assert sorted(numbers) == list(range(8)), "transport-wide numbers are not repeated"
+
+
+def put(lane: Lane, run: Run) -> None:
+    if not lane.pieces:
+        lane.waiting.append(lane)
+    lane.pieces.append((run, (0, 0, 77)))
 
 
 def test_a_subscriber_that_has_ended_is_passed_over() -> None:
@@ -79,7 +85,7 @@ def test_a_subscriber_that_has_ended_is_passed_over() -> None:
     assert peer
     dispatcher = Dispatcher(Outbox())
     run = Run([(b"x" * 20, 20, 0, 0, 0)], [20], 20, 8, 1, 0, 0, 0, True)
-    dispatcher.add(peer.transport, (run, 0, 0, 1))
+    put(dispatcher.lane(peer.transport), run)
     peer.transport.close(now=server.time.now)
     dispatcher.flush()
     assert dispatcher.outbox.runs == []
@@ -92,6 +98,7 @@ def test_a_run_that_is_refused_costs_only_itself() -> None:
     peer = viewer.participant.subscriber
     assert peer
     dispatcher = Dispatcher(Outbox())
+    lane = dispatcher.lane(peer.transport)
 
     def rtp(index: int) -> Run:
         data = build_rtp(
@@ -100,10 +107,10 @@ def test_a_run_that_is_refused_costs_only_itself() -> None:
         return Run([(data, 20, index, 0, 0)], [20], 20, 8, 1, index, index, 0, True)
 
     for index in range(0, 20000, 5000):
-        dispatcher.add(peer.transport, (rtp(index), 0, 0, 77))
+        put(lane, rtp(index))
         dispatcher.flush()
     dispatcher.outbox.clear()
-    dispatcher.add(peer.transport, (rtp(100), 0, 0, 77))  # far behind libsrtp's window
-    dispatcher.add(peer.transport, (rtp(15001), 0, 0, 77))
+    put(lane, rtp(100))  # far behind libsrtp's window
+    put(lane, rtp(15001))
     dispatcher.flush()
     assert [count for *_, count in dispatcher.outbox.runs] == [1]

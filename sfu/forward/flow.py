@@ -1,0 +1,114 @@
+"""Those subscribers who get a stream as it comes: nothing has to be decided for any of them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sfu.forward.dispatcher import Lane, Numbers
+from sfu.forward.layout import HeaderLayout
+from sfu.forward.run import Run
+from sfu.wire.rtp import RtpPacket
+
+
+class Forwards(Protocol):
+    """What the fan-out needs of a forwarder.
+
+    Attributes:
+        layout: How it wants its packets written.
+        lane: Where they go.
+    """
+
+    layout: HeaderLayout
+    lane: Lane
+
+    @property
+    def following(self) -> int | None:
+        """The stream whose packets it sends as they come; None while it has to look at each."""
+
+    @property
+    def first(self) -> int:
+        """Lowest index of that stream that `numbers` are right for."""
+
+    @property
+    def numbers(self) -> Numbers:
+        """What to add to indexes and timestamps, and the SSRC to send under."""
+
+    def enter(self, flow: "Flow") -> None:
+        """What this flow sends is sent to this subscriber, from now on."""
+
+    def leave(self) -> None:
+        """The flow sends it no more; nothing happens when there is none."""
+
+    def forward(self, packets: Sequence[RtpPacket], *, now: float) -> None:
+        """Look at each packet, and send those that are for this subscriber."""
+
+    def pause(self) -> None:
+        """Start anew with the next key frame."""
+
+    def restart(self) -> None:
+        """As `pause`, where the timestamps of the source may jump."""
+
+
+class Flow:
+    """Forwarders of one layout that follow one stream.
+
+    For each of them a run costs no more than noting that it is to be sent: what has been sent is
+    counted here, once for all, and a forwarder that wants to know takes the difference since it
+    entered.
+
+    Attributes:
+        ssrc: The stream.
+        first: Lowest index that goes to everybody.
+        members: The forwarders, in the order in which they entered.
+        packets: Sent to each who was here all the time.
+        octets: Their payload bytes.
+        highest: Highest index sent.
+        last_timestamp: The source's timestamp of the packet sent last.
+        last_time: When that was, monotonic seconds.
+    """
+
+    __slots__ = (
+        "_places",
+        "first",
+        "highest",
+        "last_time",
+        "last_timestamp",
+        "members",
+        "octets",
+        "packets",
+        "ssrc",
+    )
+
+    def __init__(self, ssrc: int) -> None:
+        self.ssrc = ssrc
+        self.first = -1
+        self.members: list[Forwards] = []
+        self.packets = self.octets = 0
+        self.highest = -1
+        self.last_timestamp = 0
+        self.last_time = 0.0
+        self._places: list[tuple[list[tuple[Run, Numbers]], Lane, Numbers]] = []
+
+    def add(self, forwarder: Forwards) -> None:
+        """Send to this one too."""
+        lane = forwarder.lane
+        self.members.append(forwarder)
+        self._places.append((lane.pieces, lane, forwarder.numbers))
+        self.first = max(self.first, forwarder.first)
+
+    def remove(self, forwarder: Forwards) -> None:
+        """Send to this one no more."""
+        index = self.members.index(forwarder)
+        del self.members[index], self._places[index]
+
+    def send(self, run: Run, *, now: float) -> None:
+        """Send a plain run, none of it older than `first`, to everybody."""
+        for pieces, lane, numbers in self._places:
+            if not pieces:
+                lane.waiting.append(lane)
+            pieces.append((run, numbers))
+        self.packets += len(run.sizes)
+        self.octets += run.payload_size
+        if run.highest > self.highest:
+            self.highest = run.highest
+        self.last_timestamp = run.last_timestamp
+        self.last_time = now
