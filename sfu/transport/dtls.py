@@ -8,6 +8,9 @@ replays. That alone does not help a client whose server has finished and sees no
 - our server, once finished, answers a repeated flight with its own last flight;
 - where OpenSSL finds its own timer expired too (1 s, 2 s, … of real time), the retransmission that
   it makes has new record numbers, and goes out in the place of our copy.
+
+When the handshake is done, its keys go to our own `RecordLayer`, and OpenSSL's connection with its
+80 KB goes. It stays where it has negotiated what we do not know: a newer version than 1.2.
 """
 
 import datetime
@@ -21,7 +24,20 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL, crypto
 
-from sfu.transport.srtp import PROFILES, SrtpSession, find_profile
+from sfu.transport.dtls_records import (
+    ALERT,
+    APPLICATION_DATA,
+    CHANGE_CIPHER_SPEC,
+    CLOSE_NOTIFY,
+    FATAL,
+    HANDSHAKE,
+    MAX_RECORD_SIZE,
+    RECORD_HEADER_SIZE,
+    SUITES,
+    RecordLayer,
+    write_keys,
+)
+from sfu.transport.srtp import PROFILES, SrtpProfile, SrtpSession, find_profile
 from sfu.wire.parameters import DtlsRole, Fingerprint
 
 MAX_DATAGRAM_SIZE = 1200  # bytes; passes every path that WebRTC media passes (RFC 8831 5)
@@ -37,10 +53,6 @@ CIPHERS = (
     b"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
 DTLS_1_2 = 0xFEFD  # the least; the newest is whatever OpenSSL has
-
-CHANGE_CIPHER_SPEC, HANDSHAKE = 20, 22  # record types, RFC 5246 6.2.1
-RECORD_HEADER_SIZE = 13  # RFC 6347 4.1
-MAX_RECORD_SIZE = 16384  # bytes of plain text, RFC 5246 6.2.1
 
 _DIGESTS = {"sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512"}
 
@@ -171,12 +183,15 @@ class DtlsConnection:
         self.state: Literal["handshaking", "connected", "failed", "closed"] = "handshaking"
         self.reason = ""
         self._fingerprints = tuple(fingerprints)
-        self._ssl = SSL.Connection(certificate.context)
-        self._ssl.set_ciphertext_mtu(MAX_DATAGRAM_SIZE)
+        ssl = SSL.Connection(certificate.context)
+        ssl.set_ciphertext_mtu(MAX_DATAGRAM_SIZE)
         if role == "client":
-            self._ssl.set_connect_state()
+            ssl.set_connect_state()
         else:
-            self._ssl.set_accept_state()
+            ssl.set_accept_state()
+        self._ssl: SSL.Connection | None = ssl
+        self._records: RecordLayer | None = None  # in the place of `_ssl`
+        self._srtp: tuple[SrtpProfile, bytes] | None = None
         self._flight: list[bytes] = []
         self._outgoing: list[bytes] = []
         self._interval = RETRANSMIT_INITIAL
@@ -191,11 +206,12 @@ class DtlsConnection:
         """Take one datagram from the peer; returns the application data in it, decrypted."""
         if self.state in ("failed", "closed") or not data:
             return []
-        self._ssl.bio_write(data)
+        if self._ssl is not None:
+            self._ssl.bio_write(data)
         if self.state == "handshaking":
             self._handshake(now)
-            return self._read()
-        application_data = self._read()
+            return self._read(data)
+        application_data = self._read(data)
         self._outgoing += self._drain() or self._repeated_flight(data)
         return application_data
 
@@ -207,6 +223,7 @@ class DtlsConnection:
         """Send the last flight again, if it is time."""
         if self._retransmit_at is None or now < self._retransmit_at:
             return
+        assert self._ssl is not None
         try:
             self._ssl.DTLSv1_handle_timeout()
         except SSL.Error:
@@ -227,32 +244,39 @@ class DtlsConnection:
         """Send one record of application data, 1 to `MAX_RECORD_SIZE` bytes, once connected."""
         assert self.state == "connected"
         assert 0 < len(data) <= MAX_RECORD_SIZE
-        self._ssl.send(data)
-        self._outgoing += self._drain()
+        if self._records is not None:
+            self._outgoing.append(self._records.seal(APPLICATION_DATA, data))
+        elif self._ssl is not None:
+            self._ssl.send(data)
+            self._outgoing += self._drain()
 
     def close(self) -> None:
         """End the association, telling the peer where it can be told (close_notify)."""
         if self.state == "connected":
-            with suppress(SSL.Error):  # the peer will notice by its timeout
-                self._ssl.shutdown()
-            self._outgoing += self._drain()
+            if self._records is not None:
+                self._outgoing.append(self._records.seal(ALERT, CLOSE_NOTIFY))
+            elif self._ssl is not None:
+                with suppress(SSL.Error):  # the peer will notice by its timeout
+                    self._ssl.shutdown()
+                self._outgoing += self._drain()
         self._end("closed", "closed")
 
     def srtp_session(self) -> SrtpSession | None:
         """Make the SRTP session of this association; None if no profile was negotiated."""
         assert self.state == "connected"
-        profile = find_profile(self._ssl.get_selected_srtp_profile())
-        if profile is None:
+        if self._srtp is None:
             return None
-        material = self._ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", profile.material_length)
+        profile, material = self._srtp
         client, server = profile.split(material)
         if self.role == "client":
             return SrtpSession(profile, local_key=client, remote_key=server)
         return SrtpSession(profile, local_key=server, remote_key=client)
 
     def _handshake(self, now: float) -> None:
+        ssl = self._ssl
+        assert ssl is not None
         try:
-            self._ssl.do_handshake()
+            ssl.do_handshake()
         except SSL.WantReadError:
             finished = False
         except SSL.Error:
@@ -263,18 +287,42 @@ class DtlsConnection:
             finished = True
         flight = self._drain()
         if finished:
-            certificate = self._ssl.get_peer_certificate()
+            certificate = ssl.get_peer_certificate()
             if certificate is None or not fingerprints_match(certificate, self._fingerprints):
                 self._end("failed", "fingerprint_mismatch")
                 return
             self.state = "connected"
             self._retransmit_at = None
+            self._take_over(ssl, b"".join(self._flight + flight))
+            if self.role == "client":
+                self._flight = []  # the server has it
         elif flight:
             self._interval = RETRANSMIT_INITIAL
             self._retransmit_at = now + self._interval
         if flight:
             self._flight = flight
             self._outgoing += flight
+
+    def _take_over(self, ssl: SSL.Connection, sent: bytes) -> None:
+        """Keep what is needed of the handshake, and let go of the rest."""
+        profile = find_profile(ssl.get_selected_srtp_profile())
+        if profile is not None:
+            material = ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", profile.material_length)
+            self._srtp = profile, material
+        suite = SUITES.get(ssl.get_cipher_name() or "")
+        master = ssl.master_key()
+        client_random, server_random = ssl.client_random(), ssl.server_random()
+        if suite is None or ssl.get_protocol_version() != DTLS_1_2:
+            return
+        assert master is not None
+        assert client_random is not None
+        assert server_random is not None
+        client, server = write_keys(
+            suite, master=master, client_random=client_random, server_random=server_random
+        )
+        local, remote = (client, server) if self.role == "client" else (server, client)
+        self._records = RecordLayer(suite, local=local, remote=remote, sent=sent)
+        self._ssl = None
 
     def _repeated_flight(self, data: bytes) -> list[bytes]:
         if self.role == "client" or data[0] not in (HANDSHAKE, CHANGE_CIPHER_SPEC):
@@ -283,9 +331,18 @@ class DtlsConnection:
             return []
         return self._flight
 
-    def _read(self) -> list[bytes]:
+    def _read(self, data: bytes) -> list[bytes]:
+        """Application data of a datagram, which OpenSSL has if it is still there."""
         application_data = []
-        while self.state == "connected":
+        if self._records is not None:
+            for content_type, plain in self._records.open(data):
+                if content_type == APPLICATION_DATA and plain:
+                    application_data.append(plain)
+                elif content_type == ALERT and (plain == CLOSE_NOTIFY or plain[:1] == FATAL):
+                    self._end("closed", "closed_by_peer")
+                    break
+            return application_data
+        while self.state == "connected" and self._ssl is not None:
             try:
                 application_data.append(self._ssl.recv(MAX_RECORD_SIZE))
             except SSL.WantReadError:
@@ -296,11 +353,12 @@ class DtlsConnection:
 
     def _drain(self) -> list[bytes]:
         records = b""
-        while True:
+        while self._ssl is not None:
             try:
                 records += self._ssl.bio_read(65536)
             except SSL.Error:  # WantReadError: empty
-                return split_datagrams(records)
+                break
+        return split_datagrams(records)
 
     def _end(self, state: Literal["failed", "closed"], reason: str) -> None:
         self.state = state

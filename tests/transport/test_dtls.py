@@ -1,6 +1,8 @@
 import contextlib
 import datetime
 import itertools
+import weakref
+from random import Random
 
 import pytest
 from cryptography import x509
@@ -11,6 +13,7 @@ from OpenSSL import SSL, crypto
 from sfu.transport.address import Address
 from sfu.transport.dtls import (
     MAX_DATAGRAM_SIZE,
+    MAX_RECORD_SIZE,
     Certificate,
     DtlsConnection,
     certificate_fingerprint,
@@ -20,6 +23,7 @@ from sfu.transport.dtls import (
 from sfu.transport.srtp import PROFILES
 from sfu.wire.parameters import DtlsRole, Fingerprint
 from tests.support.link import Link, VirtualTime
+from tests.transport.test_dtls_records import cut
 
 CERTIFICATES = (Certificate.generate(), Certificate.generate())
 ADDRESS = Address("192.0.2.1", 1)
@@ -68,6 +72,13 @@ def assert_same_keys(client: DtlsConnection, server: DtlsConnection) -> None:
     assert there.unprotect_rtcp(back.protect_rtcp(report)) == report
 
 
+@pytest.fixture(params=["ours", "openssl"])
+def records(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who protects records after the handshake; OpenSSL where it has negotiated what we lack."""
+    if request.param == "openssl":
+        monkeypatch.setattr("sfu.transport.dtls.SUITES", {})
+
+
 def test_handshake_in_two_round_trips_without_retransmission() -> None:
     pair = Pair().connect()
     assert pair.time.now == pytest.approx(1000 + 4 * 0.02)
@@ -86,6 +97,7 @@ def test_handshake_succeeds_on_a_bad_network(loss: float) -> None:
         assert_same_keys(pair.client, pair.server)
 
 
+@pytest.mark.usefixtures("records")
 @pytest.mark.parametrize(
     ("lost_up", "lost_down"),
     [*itertools.product(([], [0], [1]), ([], [0], [1])), ([0, 1, 2], [0, 1, 2]), ([], [1, 2, 3])],
@@ -117,6 +129,7 @@ def test_no_timer_before_the_clients_hello() -> None:
     assert pair.server.datagrams() == []
 
 
+@pytest.mark.usefixtures("records")
 def test_application_data_both_ways() -> None:
     pair = Pair().connect()
     pair.client.send(b"up")
@@ -130,6 +143,7 @@ def test_application_data_both_ways() -> None:
     assert pair.received["client"] == [b"down" * 300]
 
 
+@pytest.mark.usefixtures("records")
 def test_data_that_overtakes_the_last_flight_does_no_harm() -> None:
     pair = Pair()
     pair.down.drop = lambda data: pair.down.sent == 2  # change cipher spec, finished
@@ -141,6 +155,7 @@ def test_data_that_overtakes_the_last_flight_does_no_harm() -> None:
     assert pair.received["client"] in ([b"later"], [b"early", b"later"])
 
 
+@pytest.mark.usefixtures("records")
 def test_close_notify_ends_the_other_end() -> None:
     pair = Pair().connect()
     pair.client.close()
@@ -149,6 +164,48 @@ def test_close_notify_ends_the_other_end() -> None:
     assert (pair.server.state, pair.server.reason) == ("closed", "closed_by_peer")
     assert pair.server.receive(b"\x17" * 50, now=0) == []
     pair.server.close()
+
+
+def test_a_fatal_alert_closes_and_a_warning_does_not() -> None:
+    pair = Pair().connect()
+    records = pair.client._records
+    assert records is not None
+    no_renegotiation, internal_error = b"\x01\x64", b"\x02\x50"
+    pair.server.receive(records.seal(21, no_renegotiation), now=0)
+    assert pair.server.state == "connected"
+    pair.server.receive(records.seal(21, internal_error), now=0)
+    assert (pair.server.state, pair.server.reason) == ("closed", "closed_by_peer")
+
+
+def test_after_the_handshake_openssl_is_let_go() -> None:
+    pair = Pair()
+    connections = [weakref.ref(end._ssl) for end in (pair.client, pair.server) if end._ssl]
+    assert [connection() is None for connection in connections] == [False, False]
+    pair.connect()
+    assert [connection() is None for connection in connections] == [True, True]
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_no_record_number_or_nonce_is_used_twice(role: str) -> None:
+    for seed in range(10):
+        pair = Pair()
+        chance = Random(seed).random
+        sent: dict[str, list[bytes]] = {"client": [], "server": []}
+        for one, link in (("client", pair.up), ("server", pair.down)):
+            note = sent[one].append
+            link.drop = lambda data, note=note, chance=chance: bool(note(data)) or chance() < 0.3
+        end = pair.client if role == "client" else pair.server
+        pair.connect()
+        for number in range(3):
+            end.send(b"data %d" % number)
+        end.close()
+        pair.time.run(1)
+        protected = {
+            record for data in sent[role] for record in cut(data) if record[3:5] == b"\0\1"
+        }
+        assert len(protected) >= 5  # what differs is not a copy
+        assert len({record[5:11] for record in protected}) == len(protected)
+        assert len({record[13:21] for record in protected}) == len(protected)
 
 
 def test_close_during_the_handshake_sends_nothing() -> None:
@@ -172,6 +229,7 @@ def test_wrong_certificate_fails_the_end_that_sees_it(role: str) -> None:
         assert pair.client.state == "handshaking"  # it got no Finished
 
 
+@pytest.mark.usefixtures("records")
 def test_no_answer_is_longer_than_a_repeated_flight() -> None:
     pair = Pair().connect()
     for first in range(256):
@@ -181,6 +239,7 @@ def test_no_answer_is_longer_than_a_repeated_flight() -> None:
     assert pair.connected()
 
 
+@pytest.mark.usefixtures("records")
 def test_junk_does_not_hurt_the_handshake_or_the_connection() -> None:
     pair = Pair()
     pair.down.deliver = lambda data, _: [
@@ -196,7 +255,9 @@ def test_junk_does_not_hurt_the_handshake_or_the_connection() -> None:
     assert pair.server.receive(datagram, now=0) == [b"alive"]
 
 
-def openssl_peer(key: PrivateKey, profiles: bytes) -> tuple[SSL.Connection, Fingerprint]:
+def openssl_peer(
+    key: PrivateKey, profiles: bytes, ciphers: bytes = b""
+) -> tuple[SSL.Connection, Fingerprint]:
     """A peer as FFmpeg and GStreamer build it, straight on OpenSSL."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "lavf")])
     now = datetime.datetime.now(datetime.UTC)
@@ -215,6 +276,8 @@ def openssl_peer(key: PrivateKey, profiles: bytes) -> tuple[SSL.Connection, Fing
     context.use_privatekey(key)
     context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
     context.set_options(SSL.OP_NO_QUERY_MTU)
+    if ciphers:
+        context.set_cipher_list(ciphers)
     if profiles:
         context.set_tlsext_use_srtp(profiles)
     connection = SSL.Connection(context)
@@ -257,6 +320,45 @@ def test_plain_openssl_peers(role: DtlsRole, key: str, profile: bytes) -> None:
     session = end.srtp_session()
     assert session is not None
     assert session.profile.name == profile
+
+
+@pytest.mark.parametrize("closes", ["we", "they"])
+@pytest.mark.parametrize("cipher", ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"])
+@pytest.mark.parametrize(
+    ("role", "key"), [("server", "p-256"), ("client", "p-256"), ("client", "rsa")]
+)
+def test_openssl_understands_our_records(
+    role: DtlsRole, key: str, cipher: str, closes: str
+) -> None:
+    suite = f"ECDHE-{'RSA' if key == 'rsa' else 'ECDSA'}-{cipher}"
+    peer, fingerprint = openssl_peer(KEYS[key], PROFILES[0].name, suite.encode())
+    if role == "client":
+        peer.set_accept_state()
+    else:
+        peer.set_connect_state()
+    end = DtlsConnection(CERTIFICATES[0], role=role, fingerprints=[fingerprint])
+    shake_hands(end, peer)
+    assert peer.get_cipher_name() == suite
+    assert end._ssl is None
+    for data in (b"a", b"data" * 250, bytes(MAX_RECORD_SIZE)):
+        end.send(data)
+        (datagram,) = end.datagrams()
+        peer.bio_write(datagram)
+        assert peer.recv(65536) == data
+        peer.send(data)
+        datagram = peer.bio_read(65536)
+        assert end.receive(datagram, now=0) == [data]
+        assert end.receive(datagram, now=0) == []
+    if closes == "we":
+        end.close()
+        (datagram,) = end.datagrams()
+        peer.bio_write(datagram)
+        with pytest.raises(SSL.ZeroReturnError):
+            peer.recv(65536)
+    else:
+        peer.shutdown()
+        end.receive(peer.bio_read(65536), now=0)
+        assert (end.state, end.reason) == ("closed", "closed_by_peer")
 
 
 def test_peer_without_srtp_gives_no_session() -> None:
