@@ -8,11 +8,12 @@ from sfu.config import Config
 from sfu.errors import LimitError, ParseError
 from sfu.forward.dispatcher import Dispatcher
 from sfu.forward.layout import LayoutTable
+from sfu.room.handshakes import HANDSHAKES_A_TURN, HandshakeQueue
 from sfu.room.identifiers import Identifiers
 from sfu.room.peer import Peer
 from sfu.room.publisher import Feed, Publisher
 from sfu.room.subscriber import Subscriber
-from sfu.timers import Timers, reraise
+from sfu.timers import Timer, Timers, reraise
 from sfu.transport.address import Address
 from sfu.transport.buffers import SLOT_SIZE, ReceiveBatch
 from sfu.transport.demultiplexer import MIN_SIZE, is_dtls, is_media, is_rtcp, is_stun
@@ -76,6 +77,8 @@ class Endpoint:
         self._by_username: dict[str, Peer] = {}
         self._addresses: dict[Peer, dict[Address, None]] = {}
         self._pending: set[Peer] = set()
+        self._handshakes = HandshakeQueue()
+        self._handshake_turn: Timer | None = None
         self._single = ReceiveBatch()
 
     # -- peers
@@ -145,6 +148,7 @@ class Endpoint:
         for username in peer.usernames:
             del self._by_username[username]
         self._pending.discard(peer)
+        self._handshakes.discard(peer)
         peer.publisher.close()
         peer.subscriber.close()
 
@@ -204,7 +208,8 @@ class Endpoint:
         """Take what the shell received; the batch's memory is decrypted in place.
 
         Packets are forwarded when the whole batch is read, subscriber by subscriber, so that what
-        each of them gets can leave in few messages.
+        each of them gets can leave in few messages. Handshakes come last, a few at a time, by a
+        timer that is due at once: between any two of its calls the shell reads its sockets.
         """
         arrived: dict[Feed, list[RtpPacket]] = {}
         for slot in range(batch.count):
@@ -245,6 +250,10 @@ class Endpoint:
             peer.receive_rtcp(bytes(view[offset : offset + length]), now=now)
             return
         srtp = peer.transport.srtp
+        if srtp is None and peer in self._handshakes:
+            # A DTLS server sends its first key frame right behind the end of the handshake.
+            self._catch_up(peer, now=now)
+            srtp = peer.transport.srtp
         if srtp is None:
             self.dropped["early_media"] += 1
             return
@@ -295,7 +304,10 @@ class Endpoint:
             peer = self._by_address.get(address)
             if peer is None:
                 self.dropped["unknown_address"] += 1
+            elif peer in self._pending:
+                self._defer_handshake(peer, data, address, now=now)
             else:
+                self._catch_up(peer, now=now)
                 peer.transport.receive_dtls(data, address, now=now)
         else:
             self.dropped["unknown_protocol"] += 1
@@ -317,3 +329,37 @@ class Endpoint:
                     self._route_usernames(peer)
         else:
             self.dropped["stun_refused"] += 1
+
+    # -- handshakes
+
+    def _defer_handshake(self, peer: Peer, data: bytes, address: Address, *, now: float) -> None:
+        """Media comes first: the timer runs when the shell has read its sockets once more."""
+        if not self._handshakes.add(peer, data, address):
+            self.dropped["handshake_queue"] += 1
+        elif self._handshake_turn is None:
+            self._handshake_turn = self.timers.call_at(now, self._continue_handshakes)
+
+    def _continue_handshakes(self, now: float) -> None:
+        self._handshake_turn = None
+        for _ in range(HANDSHAKES_A_TURN):
+            peer = self._handshakes.next_peer()
+            if peer is None:
+                return
+            self._continue_handshake(peer, now=now)
+            if peer not in self._pending:
+                self._catch_up(peer, now=now)
+        if len(self._handshakes):
+            self._handshake_turn = self.timers.call_at(now, self._continue_handshakes)
+
+    def _catch_up(self, peer: Peer, *, now: float) -> None:
+        """Take all that waits of a peer, before what it sent later: its data waits for nobody."""
+        while peer in self._handshakes:
+            self._continue_handshake(peer, now=now)
+
+    def _continue_handshake(self, peer: Peer, *, now: float) -> None:
+        waiting = self._handshakes.take(peer)
+        assert waiting is not None
+        try:
+            peer.transport.receive_dtls(waiting.data, waiting.address, now=now)
+        except Exception as error:
+            self._contain(error, peer, now=now)

@@ -2,16 +2,19 @@
 
 import asyncio
 import socket
+from typing import Any
 
 import pytest
 
 from sfu.config import Config
 from sfu.net.worker import Worker
+from sfu.room.endpoint import Endpoint
 from sfu.room.events import Disconnected, RoomEvent
 from sfu.room.permissions import Permissions
 from sfu.transport.address import Address
 from sfu.wire.parameters import Fingerprint, IceParameters, TransportParameters
 from sfu.wire.stun import binding_request, parse_stun
+from tests.support.polling import until
 
 REMOTE = TransportParameters(
     ice=IceParameters("them", "0123456789abcdefghijklmn"),
@@ -117,3 +120,39 @@ async def test_a_port_in_use_is_an_error_that_leaves_nothing_open() -> None:
         await third.close()
     finally:
         await first.close()
+
+
+async def test_sockets_are_read_between_any_two_turns_of_handshakes(
+    client: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log: list[str] = []
+    receive_batch, handle_timer = Endpoint.receive_batch, Endpoint._continue_handshakes
+
+    def read(self: Endpoint, batch: Any, *, now: float) -> None:
+        log.append("read")
+        receive_batch(self, batch, now=now)
+
+    def work(self: Endpoint, now: float) -> None:
+        log.append("handshakes")
+        client.send(b"x" * 20)  # something arrives meanwhile
+        handle_timer(self, now)
+
+    monkeypatch.setattr(Endpoint, "receive_batch", read)
+    monkeypatch.setattr(Endpoint, "_continue_handshakes", work)
+    worker = Worker(config())
+    await worker.start()
+    others = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(10)]
+    try:
+        client.connect(("127.0.0.1", worker.udp.port))
+        for sock in others:
+            sock.connect(client.getpeername())
+            peer = worker.endpoint.create_peer("x", now=worker.now())
+            peer.start(REMOTE, now=worker.now())
+            sock.send(check(worker, peer.transport.local_ice))
+            sock.send(b"\x16\xfe\xfd" + bytes(60))  # a DTLS handshake record
+        await until(lambda: log.count("handshakes") == 5 and log[-1] == "read", "all is done")
+        assert log == ["read", "handshakes"] * 5 + ["read"]
+    finally:
+        await worker.close()
+        for sock in (client, *others):
+            sock.close()
