@@ -12,6 +12,7 @@ from signaling.pending import PENDING, PendingSessions
 from signaling.problems import problem_middleware
 from signaling.server import MediaServer
 from signaling.settings import configure
+from signaling.turnstile import TURNSTILE, Turnstile
 
 
 def create_app(config: Config | None = None, **settings: object) -> web.Application:
@@ -38,6 +39,7 @@ def create_app(config: Config | None = None, **settings: object) -> web.Applicat
     app.on_response_prepare.append(_add_security_headers)
     app.on_shutdown.append(_end_rooms)
     app[PENDING] = PendingSessions(config.max_pending_sessions)
+    app[TURNSTILE] = Turnstile()
     websocket.setup(app)
     app.add_routes(
         [

@@ -28,6 +28,7 @@ from signaling.logs import get_logger
 from signaling.negotiator import PeerNegotiator
 from signaling.pending import PENDING
 from signaling.server import MediaServer
+from signaling.turnstile import TURNSTILE
 
 SDP = "application/sdp"
 ACCEPT_POST = "Accept-Post"
@@ -188,6 +189,7 @@ def session_routes(prefix: str, open_session: Opener) -> list[web.RouteDef]:
         access = authorize(request)
         config = request.app[CONFIG]
         offer = await read_text(request, media_type=SDP, limit=config.max_sdp_size)
+        await request.app[TURNSTILE].wait()
         remote = request.remote or ""
         # Identities are unique in their room; without tokens there are addresses alone.
         client = (access.identity, request.match_info["room"]) if access.identity else remote

@@ -20,6 +20,7 @@ from signaling.logs import get_logger, loggable_path
 
 ACCESS = "signaling.access"
 BACKLOG = 1024  # connections that wait to be accepted; a whole audience may come at once
+ACCEPTS = 4  # of them at a time, half a millisecond each; then media and timers have their turn
 
 log = get_logger(__name__)
 access_log = get_logger(ACCESS)
@@ -73,7 +74,9 @@ async def serve(config: Config, *, announce: Callable[[str], None]) -> None:
         except OSError as error:
             raise ListenError(_media_problem(config, error)) from error
         for one in sockets:
-            await web.SockSite(runner, one, ssl_context=tls, backlog=BACKLOG).start()
+            # asyncio accepts as many at a time as its backlog says, which is not the kernel's.
+            await web.SockSite(runner, one, ssl_context=tls, backlog=ACCEPTS).start()
+            one.listen(BACKLOG)
         announce(_greeting(config, runner, sockets, secure=tls is not None))
         network = runner.app[SERVER].health().network
         log.info(

@@ -16,6 +16,7 @@ from signaling.members import Members
 from signaling.messages import CLOSE_CODES
 from signaling.outgoing import Outgoing
 from signaling.session import Session
+from signaling.turnstile import TURNSTILE
 
 HEARTBEAT = 10.0  # s; a dead connection is noticed after 1.5 times that
 DRAIN_TIMEOUT = 3.0  # s; for a client to take what still waits
@@ -117,6 +118,7 @@ class Connection:
         self, request: web.Request, websocket: web.WebSocketResponse, members: Members
     ) -> None:
         self._server = request.app[SERVER]
+        self._turnstile = request.app[TURNSTILE]
         self._transport = request.transport
         self._remote = request.remote or ""
         self._websocket = websocket
@@ -141,6 +143,8 @@ class Connection:
         try:
             async for message in self._websocket:
                 if message.type is WSMsgType.TEXT:
+                    if not self.session.joined or '"sdp"' in message.data:
+                        await self._turnstile.wait()  # joins and negotiations take a while
                     self._receive(message.data)
                 elif message.type is WSMsgType.BINARY:
                     self._receive(None)
