@@ -260,7 +260,8 @@ async def test_slow_reader_loses_frames_and_costs_bounded_memory() -> None:
     assert connection._transport.get_write_buffer_size() <= 100_000 + 2
     sock = connection._transport.get_extra_info("socket")
     (unsent,) = unpack("i", fcntl.ioctl(sock.fileno(), SIOCOUTQNSD, bytes(4)))
-    assert 0 < unsent <= tcp.MAX_UNSENT + 1202
+    # It looks when it begins a segment of 64 KiB; without the bound it takes megabytes.
+    assert 0 < unsent <= tcp.MAX_UNSENT + 65536
     counters = shell.port.counters
     assert counters.frames_dropped > 1000
     assert counters.frames_sent + counters.frames_dropped == 20_001
