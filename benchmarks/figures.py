@@ -161,12 +161,14 @@ def join(bench: Bench) -> str:
             before = server.cpu_time
             tester.run(bench.network.client, server, load)
             costs.append((server.cpu_time - before) / (BURST + 1))
-    crowd = Load("burst", video(1, ROOM, 8, 20).options).but(burst=BURST)
+    crowd = Load("burst", video(1, ROOM, 8, 20).options).but(burst=BURST, stamp_every=1)
     got = bench.medians(crowd)
     return (
         f"{milliseconds(statistics.median(costs))} of CPU a join (and leave); {BURST} joins at "
         f"once: {share(got['bystander_loss'])} lost by those there, "
-        f"{got['bystander_freezes']:.0f} freezes, join p99 {milliseconds(got['p99_join'])}"
+        f"{got['bystander_freezes']:.0f} freezes, delay p99 "
+        f"{milliseconds(got['bystander_p99_delay'])} max "
+        f"{milliseconds(got['bystander_max_delay'])}, join p99 {milliseconds(got['p99_join'])}"
     )
 
 

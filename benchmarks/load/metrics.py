@@ -28,6 +28,8 @@ METRICS: dict[str, Metric] = {
     "p50_delay": Metric("seconds", "one-way delay, median"),
     "p95_delay": Metric("seconds", "one-way delay, 95th percentile"),
     "p99_delay": Metric("seconds", "one-way delay, 99th percentile"),
+    "bystander_p99_delay": Metric("seconds", "p99_delay of those connected all the time"),
+    "bystander_max_delay": Metric("seconds", "the longest delay of those connected all the time"),
     "jitter": Metric("seconds", "RFC 3550 jitter, the worst of all subscribers"),
     "freezes": Metric("", "gaps of over 200 ms between decodable frames, all subscribers"),
     "long_freezes": Metric("", "gaps of over 500 ms between decodable frames"),

@@ -121,6 +121,7 @@ class Window:
         viewers = [span for span in self.spans if span.new.subscribes]
         stayed = [span for span in viewers if span.stayed]
         delays = Histogram.union(span.delays for span in self.spans)
+        waited = Histogram.union(span.delays for span in stayed)
         received = self.total("packets_received")
         watched = sum(span.watched for span in viewers)
         joined = [span for span in self.spans if span.old is None or span.old.join_time is None]
@@ -142,6 +143,8 @@ class Window:
             "p50_delay": delays.percentile(50),
             "p95_delay": delays.percentile(95),
             "p99_delay": delays.percentile(99),
+            "bystander_p99_delay": waited.percentile(99),
+            "bystander_max_delay": waited.percentile(100),
             "jitter": max((span.new.jitter for span in viewers), default=None),
             "freezes": self.total("freezes_short"),
             "long_freezes": self.total("freezes_long"),

@@ -145,9 +145,9 @@ def test_bystanders_are_those_who_were_there_all_the_time() -> None:
             0,
             5.0,
             [
-                viewer(200, 190, freezes_short=1),
+                viewer(200, 190, freezes_short=1, delays=delays(*[0.01] * 199, 0.1)),
                 viewer(200, 100, "s2", state="left"),
-                viewer(100, 50, "s3", freezes_short=4),
+                viewer(100, 50, "s3", freezes_short=4, delays=delays(*[5.0] * 100)),
             ],
         )
     )
@@ -155,6 +155,8 @@ def test_bystanders_are_those_who_were_there_all_the_time() -> None:
     metrics = window.metrics()
     assert metrics["bystander_loss"] == pytest.approx(0.1)
     assert metrics["bystander_freezes"] == 1
+    assert metrics["bystander_p99_delay"] == pytest.approx(0.01, rel=0.05)
+    assert metrics["bystander_max_delay"] == pytest.approx(0.1, rel=0.05)
     assert metrics["loss"] == pytest.approx(1 - 140 / 300)
     assert metrics["worst_loss"] == pytest.approx(1.0)
 
