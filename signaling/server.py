@@ -70,9 +70,7 @@ class MediaServer:
         Raises:
             LimitError: "server_full".
         """
-        peers = self.worker.endpoint.peers
-        pending = sum(peer.transport.state in ("new", "connecting") for peer in peers)
-        if pending >= self.config.max_pending_transports:
+        if self.worker.endpoint.pending >= self.config.max_pending_transports:
             raise LimitError(
                 "Too many connections are being set up: try again.", name="server_full"
             )

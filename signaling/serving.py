@@ -79,13 +79,14 @@ async def serve(config: Config, *, announce: Callable[[str], None]) -> None:
             one.listen(BACKLOG)
         announce(_greeting(config, runner, sockets, secure=tls is not None))
         network = runner.app[SERVER].health().network
-        log.info(
-            "media port open",
-            port=network.udp_port,
-            hosts=config.media_hosts,
-            batched=network.batched,
-            segmentation=network.segmentation,
-        )
+        for path in network.sockets:
+            log.info(
+                "media port open",
+                host=path.host,
+                port=network.udp_port,
+                batched=path.batched,
+                segmentation=path.segmentation,
+            )
         await stop.wait()
         log.info("stopping")
     finally:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sfu.net import mmsg
-from sfu.net.datagrams import SingleReceiver, SingleSender, UdpCounters
+from sfu.net.datagrams import SingleReceiver, SingleSender, UdpCounters, UdpPath, kernel_drops
 from sfu.transport.address import Address
 from sfu.transport.buffers import SLOTS, ReceiveBatch
 from sfu.transport.outbox import Outbox, Run
@@ -31,6 +31,10 @@ class Sender(Protocol):
     """Empties runs of an outbox into one socket."""
 
     segmentation: bool
+
+    @property
+    def unsegmented(self) -> int:
+        """To how many addresses segmentation failed a short while ago."""
 
     def send(self, outbox: Outbox, runs: Sequence[Run]) -> None:
         """Send those of these runs that it can, dropping what the kernel does not take now."""
@@ -75,6 +79,19 @@ class UdpPort:
     def segmentation(self) -> bool:
         """Whether one call may send a run of packets; known when the port is open."""
         return any(sender.segmentation for sender in self._senders)
+
+    def paths(self) -> list[UdpPath]:
+        """How each socket reaches the network now; none before the port is open."""
+        return [
+            UdpPath(
+                host=sock.getsockname()[0],
+                batched=self.batched,
+                segmentation=sender.segmentation,
+                unsegmented=sender.unsegmented,
+                kernel_drops=kernel_drops(sock),
+            )
+            for sock, sender in zip(self._sockets, self._senders, strict=True)
+        ]
 
     @property
     def oversized(self) -> int:

@@ -45,7 +45,8 @@ class Endpoint:
         timers: What wants to be called when.
         outbox: What is to be sent.
         wall_offset: Unix seconds less monotonic seconds.
-        dropped: Datagrams that were not taken, by reason.
+        dropped: Datagrams that were not taken, by reason; those that a living peer counts itself
+            are in `drops` alone.
         on_error: Called with what only a bug can raise; the default raises it again, the shell logs
             it.
     """
@@ -88,6 +89,18 @@ class Endpoint:
         """All that are not closed."""
         return list(self._addresses)
 
+    @property
+    def pending(self) -> int:
+        """How many of them have not finished ICE and DTLS."""
+        return len(self._pending)
+
+    def drops(self) -> Counter[str]:
+        """Everything that was not taken, of past peers as well, by reason."""
+        total = self.dropped.copy()
+        for peer in self._addresses:
+            total.update(peer.drops())
+        return total
+
     def create_peer(self, name: str, *, now: float) -> Peer:
         """A new peer, whose transport waits for the first check.
 
@@ -98,7 +111,7 @@ class Endpoint:
         Raises:
             LimitError: "server_full": too many handshakes are under way.
         """
-        if len(self._pending) >= self.config.max_pending_transports:
+        if self.pending >= self.config.max_pending_transports:
             raise LimitError("too many connections are being set up: try again", name="server_full")
         transport = Transport(
             name=name,
@@ -149,6 +162,7 @@ class Endpoint:
             del self._by_username[username]
         self._pending.discard(peer)
         self._handshakes.discard(peer)
+        self.dropped.update(peer.drops())
         peer.publisher.close()
         peer.subscriber.close()
 

@@ -31,6 +31,7 @@ class Peer:
         usernames: Our user name fragments that are routed to it; kept by the endpoint.
         listeners: Called with the new state and the reason when the transport changes.
         on_data: Called with each SCTP packet (RFC 8261).
+        malformed: SRTCP packets that were not authentic, or malformed inside.
     """
 
     def __init__(self, transport: Transport, publisher: Publisher, subscriber: Subscriber) -> None:
@@ -56,6 +57,15 @@ class Peer:
     def alive(self) -> bool:
         """Whether the transport works or may still come to work."""
         return self.transport.state not in ("failed", "closed")
+
+    def drops(self) -> dict[str, int]:
+        """What was not taken from the peer, and not sent to it, by reason."""
+        counts = {
+            "rtcp": self.malformed,
+            "rtcp_too_long": self.transport.rtcp_dropped,
+            "unroutable": self.publisher.unroutable,
+        }
+        return {reason: count for reason, count in counts.items() if count}
 
     def receive_rtcp(self, data: bytes, *, now: float) -> None:
         """Take one SRTCP packet from the network."""

@@ -39,27 +39,30 @@ class PacketPublisher:
     """Publishes one VP8 stream.
 
     Attributes:
+        connection: That it sends over.
+        payload_type: Of its packets.
+        ssrc: Of its packets.
         sent: Payloads, in order.
     """
 
     def __init__(self, connection: Connection, payload_type: int, ssrc: int) -> None:
         self.sent: list[bytes] = []
-        self._connection = connection
-        self._payload_type = payload_type
-        self._ssrc = ssrc
+        self.connection = connection
+        self.payload_type = payload_type
+        self.ssrc = ssrc
         self._timestamp = 0
         connection.sink = self
 
     def send(self, payloads: Sequence[bytes]) -> None:
         """Send a frame."""
-        view, overhead = self._connection.shared.sender.view, self._connection.overhead
+        view, overhead = self.connection.shared.sender.view, self.connection.overhead
         position, sizes = 0, []
         for number, payload in enumerate(payloads, 1):
             marker = 0x80 if number == len(payloads) else 0
             sequence_number = len(self.sent) + 65_500 & 0xFFFF  # it wraps soon
             packet = (
                 _header.pack(
-                    0x80, self._payload_type | marker, sequence_number, self._timestamp, self._ssrc
+                    0x80, self.payload_type | marker, sequence_number, self._timestamp, self.ssrc
                 )
                 + payload
             )
@@ -68,7 +71,7 @@ class PacketPublisher:
             sizes.append(len(packet))
             self.sent.append(payload)
         self._timestamp += 3000
-        assert self._connection.send(sizes) == len(sizes)
+        assert self.connection.send(sizes) == len(sizes)
 
     def receive_media(self, run: Run) -> None:
         raise AssertionError("a publisher receives no media")
@@ -81,6 +84,7 @@ class PacketViewer:
     """Receives whatever a room has.
 
     Attributes:
+        connection: That it receives over.
         received: Payloads, in the order of their arrival.
         numbers: Their sequence numbers.
         pieces: In how many pieces they came: the kernel hands over a segmented run as one.
@@ -90,11 +94,11 @@ class PacketViewer:
         self.received: list[bytes] = []
         self.numbers: list[int] = []
         self.pieces = 0
-        self._connection = connection
+        self.connection = connection
         connection.sink = self
 
     def receive_media(self, run: Run) -> None:
-        shared, srtp = self._connection.shared, self._connection.srtp
+        shared, srtp = self.connection.shared, self.connection.srtp
         assert srtp is not None
         self.pieces += 1
         for start in range(run.start, run.start + run.length, run.size):
