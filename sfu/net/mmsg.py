@@ -4,13 +4,14 @@ import errno
 import socket
 import sys
 from collections.abc import Sequence
-from struct import Struct, iter_unpack
+from struct import iter_unpack
 from time import monotonic
 from typing import Any
 
 from cffi import FFI
 
 from sfu.net.datagrams import UdpCounters, reaches, send_singly
+from sfu.net.sockaddr import NAME_SIZE, decode_sockaddr, encode_sockaddr, sockaddr_size
 from sfu.transport.address import Address
 from sfu.transport.buffers import SLOT_SIZE, SLOTS, ReceiveBatch
 from sfu.transport.outbox import Outbox, Run
@@ -34,9 +35,6 @@ ffi.cdef(
     """
 )
 
-_NAME_SIZE = 28  # sizeof(struct sockaddr_in6), the longer of the two
-_SOCKADDR_IN = Struct("=H2s4s8x")
-_SOCKADDR_IN6 = Struct("=H2sI16sI")
 _WORD = ffi.sizeof("size_t")
 _CONTROL_DATA = ffi.sizeof("struct cmsghdr")
 _CONTROL_SIZE = _CONTROL_DATA + _WORD  # CMSG_SPACE of 16 bits
@@ -75,28 +73,6 @@ def supports_segmentation(sock: socket.socket) -> bool:
     return True
 
 
-def encode_sockaddr(address: Address) -> bytes:
-    """The `struct sockaddr_in` or `sockaddr_in6` of an address, with its scope after a "%"."""
-    port = address.port.to_bytes(2, "big")
-    host, _, scope = address.host.partition("%")
-    if ":" in host:
-        packed = socket.inet_pton(socket.AF_INET6, host)
-        return _SOCKADDR_IN6.pack(socket.AF_INET6, port, 0, packed, int(scope or 0))
-    return _SOCKADDR_IN.pack(socket.AF_INET, port, socket.inet_pton(socket.AF_INET, host))
-
-
-def decode_sockaddr(raw: bytes) -> Address:
-    """The address in a `struct sockaddr_in` or `sockaddr_in6`."""
-    if int.from_bytes(raw[:2], sys.byteorder) == socket.AF_INET:
-        _, port, packed = _SOCKADDR_IN.unpack_from(raw)
-        return Address(socket.inet_ntop(socket.AF_INET, packed), int.from_bytes(port, "big"))
-    _, port, _, packed, scope = _SOCKADDR_IN6.unpack_from(raw)
-    host = socket.inet_ntop(socket.AF_INET6, packed)
-    if scope:
-        host = f"{host}%{scope}"
-    return Address(host, int.from_bytes(port, "big"))
-
-
 class BatchReceiver:
     """Receives from one socket, up to `SLOTS` datagrams a call.
 
@@ -111,13 +87,13 @@ class BatchReceiver:
         self._addresses: dict[bytes, Address] = {}
         self._vectors = ffi.new("struct iovec[]", SLOTS)
         self._messages = ffi.new("struct mmsghdr[]", SLOTS)
-        self._names = ffi.new("unsigned char[]", SLOTS * _NAME_SIZE)
+        self._names = ffi.new("unsigned char[]", SLOTS * NAME_SIZE)
         for slot in range(SLOTS):
             self._vectors[slot].iov_base = batch.pointers[slot]
             self._vectors[slot].iov_len = SLOT_SIZE
             header = self._messages[slot].msg_hdr
             header.msg_iov, header.msg_iovlen = self._vectors + slot, 1
-            header.msg_name, header.msg_namelen = self._names + slot * _NAME_SIZE, _NAME_SIZE
+            header.msg_name, header.msg_namelen = self._names + slot * NAME_SIZE, NAME_SIZE
         self._names_view = memoryview(ffi.buffer(self._names))
         # All msg_len as one strided view: reading them is one call, not one attribute each.
         words = memoryview(ffi.buffer(self._messages)).cast("I")
@@ -147,7 +123,7 @@ class BatchReceiver:
         lengths = self._lengths[:count].tolist()
         known = self._addresses
         addresses: list[Address | None] = [
-            known.get(raw) for (raw,) in iter_unpack("28s", self._names_view[: count * _NAME_SIZE])
+            known.get(raw) for (raw,) in iter_unpack("28s", self._names_view[: count * NAME_SIZE])
         ]
         if None in addresses:
             self._learn(addresses)
@@ -163,8 +139,8 @@ class BatchReceiver:
             self._addresses.clear()
         for slot, address in enumerate(addresses):
             if address is None:
-                start = slot * _NAME_SIZE
-                raw = bytes(self._names_view[start : start + _NAME_SIZE])
+                start = slot * NAME_SIZE
+                raw = bytes(self._names_view[start : start + NAME_SIZE])
                 addresses[slot] = self._addresses[raw] = decode_sockaddr(raw)
 
 
@@ -202,7 +178,7 @@ class BatchSender:
         self._vectors = ffi.new("struct iovec[]", MESSAGES)
         self._messages = ffi.new("struct mmsghdr[]", MESSAGES)
         self._control = ffi.new("unsigned char[]", MESSAGES * _CONTROL_SIZE)
-        name_size = _SOCKADDR_IN6.size if sock.family == socket.AF_INET6 else _SOCKADDR_IN.size
+        name_size = sockaddr_size(sock.family)
         slots = []
         for i in range(MESSAGES):
             control = self._control + i * _CONTROL_SIZE

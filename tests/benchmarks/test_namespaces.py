@@ -1,26 +1,17 @@
-"""Needs root and the commands ip (iproute2) and taskset (util-linux).
+"""Needs root and the commands ip (iproute2) and taskset (util-linux)."""
 
-On a machine of a developer who has not got them these tests are skipped with that reason; where
-`CI` is set, or root runs them, they fail instead.
-"""
-
-import os
 import subprocess
 
 import pytest
 
 from benchmarks import namespaces
 from benchmarks.namespaces import NamespaceError, joined_namespaces
+from tests.support.namespaces import require_namespaces
 
 
 @pytest.fixture(autouse=True)
 def able() -> None:
-    lack = namespaces.missing()
-    if not lack:
-        return
-    if os.environ.get("CI") or os.geteuid() == 0:
-        pytest.fail(lack)
-    pytest.skip(lack)
+    require_namespaces()
 
 
 def run(namespace: namespaces.Namespace, *arguments: str) -> str:

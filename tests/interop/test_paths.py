@@ -12,6 +12,7 @@ from tests.support.server import running_server
 from tests.support.tcp_relay import tcp_relay
 
 FRAMES = 40
+SO_NO_CHECK = 11  # asm-generic/socket.h
 
 
 async def send_frames(publisher: PacketPublisher, *viewers: PacketViewer, frames: int) -> None:
@@ -47,6 +48,26 @@ async def test_every_path_forwards_every_packet(path: str, monkeypatch: pytest.M
         assert network.segmentation == (path == SEGMENTED)
         for viewer in viewers:
             assert (viewer.pieces < len(viewer.received)) == (path == SEGMENTED)
+
+
+async def test_segmentation_that_is_refused_costs_no_packet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    force_path(SEGMENTED, monkeypatch)
+    async with running_server() as server, packet_clients(server.url) as clients:
+        viewers = [await clients.watch("kitchen") for _ in range(3)]
+        publisher = await clients.publish("kitchen")
+        await send_frames(publisher, *viewers, frames=2)
+        before = server.media.health().network
+        (sock,) = server.media.worker.udp._sockets
+        sock.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)  # no checksums: EINVAL for runs
+        await send_frames(publisher, *viewers, frames=FRAMES)
+        assert_all_arrived(publisher, *viewers)
+        after = server.media.health().network
+        assert (before.sockets[0].unsegmented, after.sockets[0].unsegmented) == (0, 3)
+        assert after.errors == {"EINVAL": 3}
+        assert after.packets_dropped == 0
+        assert after.packets_sent - before.packets_sent >= 3 * 8 * FRAMES
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")

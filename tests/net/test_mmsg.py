@@ -10,6 +10,7 @@ import pytest
 
 from sfu.net import mmsg
 from sfu.net.datagrams import UdpCounters, from_python, kernel_drops, to_python
+from sfu.net.sockaddr import decode_sockaddr, encode_sockaddr
 from sfu.transport.address import Address
 from sfu.transport.buffers import ReceiveBatch
 from sfu.transport.outbox import Outbox
@@ -49,9 +50,9 @@ def test_kernel_tells_what_it_dropped_at_a_socket() -> None:
     ],
 )
 def test_addresses_survive_both_encodings(address: Address) -> None:
-    raw = mmsg.encode_sockaddr(address)
+    raw = encode_sockaddr(address)
     assert len(raw) == (28 if ":" in address.host else 16)
-    assert mmsg.decode_sockaddr(raw) == address
+    assert decode_sockaddr(raw) == address
     name = to_python(address)
     assert from_python(name if len(name) == 2 else (name[0], name[1], 0, name[3])) == address
 

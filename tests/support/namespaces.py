@@ -1,7 +1,7 @@
 """Sockets in network namespaces, for what loopback has not got: other MTUs, hosts that are silent.
 
-Needs root and iproute2. On a machine of a developer who has not got them these tests are skipped
-with that reason; where `CI` is set, or root runs them, they fail instead.
+Needs root, iproute2 and util-linux. On a machine of a developer who has not got them these tests
+are skipped with that reason; where `CI` is set, or root runs them, they fail instead.
 """
 
 import os
