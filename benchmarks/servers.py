@@ -20,7 +20,8 @@ STOP_TIMEOUT = 10.0  # s
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
-JANUS_PORT = 8088
+JANUS_PORT, JANUS_WEBSOCKET_PORT = 8088, 8188
+JANUS_PARTS = ("libjanus_videoroom.so", "libjanus_http.so", "libjanus_websockets.so")
 JANUS_FILES = {
     "janus.jcfg": """
 general: {{
@@ -56,6 +57,15 @@ general: {{
     port = {port}
     ip = "{host}"
     https = false
+}}
+""",
+    "janus.transport.websockets.jcfg": """
+general: {{
+    json = "compact"
+    ws = true
+    ws_port = {websocket_port}
+    ws_ip = "{host}"
+    wss = false
 }}
 """,
     "janus.plugin.videoroom.jcfg": "general: {{}}\n",
@@ -183,7 +193,7 @@ def janus_version() -> str:
 
 @contextmanager
 def janus_server(place: Namespace, *, event_loops: int = 0) -> Iterator[Server]:
-    """Debian's Janus with the VideoRoom plugin and its HTTP interface alone.
+    """Debian's Janus with the VideoRoom plugin, its HTTP and its WebSocket interface.
 
     Args:
         place: Where to run it.
@@ -196,9 +206,7 @@ def janus_server(place: Namespace, *, event_loops: int = 0) -> Iterator[Server]:
     folder = next(Path("/usr/lib").glob("*/janus"))
     names = {
         kind: ",".join(
-            path.name
-            for path in folder.glob(f"{kind}/*.so")
-            if path.name not in ("libjanus_videoroom.so", "libjanus_http.so")
+            path.name for path in folder.glob(f"{kind}/*.so") if path.name not in JANUS_PARTS
         )
         for kind in ("plugins", "transports")
     }
@@ -208,6 +216,7 @@ def janus_server(place: Namespace, *, event_loops: int = 0) -> Iterator[Server]:
                 triplet=folder.parent.name,
                 host=place.address,
                 port=JANUS_PORT,
+                websocket_port=JANUS_WEBSOCKET_PORT,
                 threads=f"event_loops = {event_loops}" if event_loops else "",
                 unwanted_plugins=names["plugins"],
                 unwanted_transports=names["transports"],

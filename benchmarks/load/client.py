@@ -1,19 +1,17 @@
 """One client of the load, from its first request to its last sample."""
 
 import asyncio
-import errno
 import time
 from contextlib import suppress
 
 import aiohttp
 
-from benchmarks.load.connection import ConnectError
-from benchmarks.load.description import DescriptionError
+from benchmarks.load.failures import explain, is_out_of_files
 from benchmarks.load.histogram import Histogram
 from benchmarks.load.media import RIDS
 from benchmarks.load.model import ClientSample, ClientSpec, State
 from benchmarks.load.protocols import PROTOCOLS
-from benchmarks.load.protocols.base import Context, JoinError
+from benchmarks.load.protocols.base import Context
 from benchmarks.load.received_stream import ReceivedStream
 
 LEAVE_TIMEOUT = 3.0  # s for a server to take a goodbye
@@ -42,17 +40,8 @@ class Client:
         try:
             async with asyncio.timeout(self._context.plan.join_timeout):
                 await self._protocol.join()
-        except (JoinError, ConnectError, DescriptionError) as error:
-            self._fail(str(error))
-        except TimeoutError:
-            self._fail(f"No answer within {self._context.plan.join_timeout:g} s.")
-        except (aiohttp.ClientError, OSError) as error:
-            if _number(error) in (errno.EMFILE, errno.ENFILE):
-                self._fail("Too many files are open here; raise the limit (ulimit -n).")
-            else:
-                self._fail(f"The server cannot be reached: {_reason(error)}.")
-        except (KeyError, TypeError, ValueError) as error:
-            self._fail(f"The server's answer cannot be understood ({error!r}).")
+        except Exception as error:  # whatever it is, it is this client's end alone
+            self._fail(error)
         else:
             if not self.done:
                 self._sample.join_time = time.monotonic() - self._began
@@ -82,6 +71,7 @@ class Client:
     def sample(self) -> ClientSample:
         """Its counters; the delays are those since the last call."""
         sample = self._sample
+        sample.note = " ".join(self._protocol.notes)
         publisher = self._protocol.publisher
         if publisher is not None:
             counters = publisher.counters
@@ -89,7 +79,7 @@ class Client:
             sample.bytes_sent = counters.octets
             sample.packets_dropped = counters.dropped
             sample.packets_resent = counters.resent
-            sample.nacks, sample.plis = counters.nacks, counters.plis
+            sample.nacks_heard, sample.plis_heard = counters.nacks, counters.plis
         streams = [
             stream
             for subscriber in self._protocol.subscribers
@@ -106,9 +96,8 @@ class Client:
         sample.packets_received = sum(stream.received for stream in streams)
         sample.bytes_received = sum(stream.octets for stream in streams)
         sample.frames_decodable = sum(stream.chain.times.count for stream in streams)
-        if not self.spec.publishes:
-            sample.nacks = sum(stream.nacks for stream in streams)
-            sample.plis = sum(stream.plis for stream in streams)
+        sample.nacks = sum(stream.nacks for stream in streams)
+        sample.plis = sum(stream.plis for stream in streams)
         sample.jitter = max(stream.statistics.jitter_seconds for stream in streams)
         sample.first_packet_time = min(stream.first_packet for stream in streams) - self._began
         firsts = [stream.chain.times.first for stream in streams if stream.chain.times.count]
@@ -126,8 +115,11 @@ class Client:
             sample.delays.merge(stream.delays)
             stream.delays = Histogram()
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, reason: str | Exception) -> None:
         if not self.done and not self._leaving:
+            if isinstance(reason, Exception):
+                self._sample.out_of_files = is_out_of_files(reason)
+                reason = explain(reason, join_timeout=self._context.plan.join_timeout)
             self._sample.error = reason
             self._finish("failed")
 
@@ -136,14 +128,3 @@ class Client:
         self._ended = time.monotonic()
         self._sample.state = state
         self._protocol.close()
-
-
-def _number(error: Exception) -> int | None:
-    """The number of an error of the operating system."""
-    return getattr(getattr(error, "os_error", error), "errno", None)
-
-
-def _reason(error: Exception) -> str:
-    """What the operating system says, without its number."""
-    cause = getattr(error, "os_error", error)
-    return str(getattr(cause, "strerror", None) or error or type(error).__name__)

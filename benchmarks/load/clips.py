@@ -49,7 +49,10 @@ def _encoding(plan: LoadPlan, codec: str, rid: str) -> Encoding:
     max_size = plan.packet_size - RTP_HEADER_SIZE - (EXTENSION_SIZE if rid else 0)
     frames = []
     for data, key in zip(stored.frames, stored.keys, strict=True):
-        payloads = PAYLOADS[codec](data, max_size)
+        try:
+            payloads = PAYLOADS[codec](data, max_size)
+        except ValueError as error:
+            raise LoadError(f"The clip's {codec} does not fit in packets: {error}.") from error
         if payloads:
             frames.append(Frame(tuple(payloads), key))
     if not frames or not frames[0].key:

@@ -1,4 +1,4 @@
-"""Keeps account of all clients: what the samples of all processes add up to, second by second."""
+"""Keeps account of all clients: what the samples of all processes add up to, point by point."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -43,6 +43,7 @@ class Pending:
     counts: Counter[str] = field(default_factory=Counter)
     delays: Histogram = field(default_factory=Histogram)
     behind: float = 0.0
+    backlog: float = 0.0
 
 
 class Collector:
@@ -74,8 +75,10 @@ class Collector:
             self._pending.counts["drops"] += sample.socket_drops - before.sample.socket_drops
         self.processes[sample.process] = state
         self._pending.behind = max(self._pending.behind, sample.behind)
+        self._pending.backlog = max(self._pending.backlog, sample.backlog)
         for window in self.windows:
             window.behind = max(window.behind, sample.behind)
+            window.backlog = max(window.backlog, sample.backlog)
         if sample.fault:
             self._lose(sample)
 
@@ -125,6 +128,15 @@ class Collector:
         )
         return dict(errors.most_common())
 
+    def notes(self) -> dict[str, int]:
+        """What is other than was asked for, and of how many clients."""
+        samples = (client.sample for client in self.clients.values())
+        return dict(Counter(sample.note for sample in samples if sample.note).most_common())
+
+    def out_of_files(self) -> bool:
+        """Whether clients failed because a process of the tester had too many files open."""
+        return any(client.sample.out_of_files for client in self.clients.values())
+
     # -- what comes out
 
     def tick(self, reading: ServerReading, *, now: float) -> Point:
@@ -136,6 +148,7 @@ class Collector:
                 rates[name] += rate
         expected = rates["packets_expected"]
         loss = max(0.0, 1 - rates["packets_received"] / expected) if expected > 0 else 0.0
+        before, self._last_reading = self._last_reading, (now, reading)
         connected = [c.sample for c in self.clients.values() if c.sample.state == "connected"]
         return Point(
             time=now - self._started,
@@ -155,19 +168,15 @@ class Collector:
             joins=pending.counts["connected"],
             leaves=pending.counts["left"],
             failures=pending.counts["failed"],
-            server_cpu=self._server_cpu(reading, now),
+            server_cpu=_server_cpu(before, reading, now),
             server_memory=reading.memory,
             tester_cpu=sum(state.cpu for state in self.running()),
             tester_drops=pending.counts["drops"],
             tester_behind=pending.behind,
+            tester_backlog=pending.backlog,
+            server_drops=_growth(before and before[1].drops, reading.drops),
+            kernel_drops=_growth(before and before[1].kernel_drops, reading.kernel_drops),
         )
-
-    def _server_cpu(self, reading: ServerReading, now: float) -> float | None:
-        """Cores that the server used since the reading before."""
-        before, self._last_reading = self._last_reading, (now, reading)
-        if before is None or before[1].cpu_time is None or reading.cpu_time is None:
-            return None
-        return max(0.0, (reading.cpu_time - before[1].cpu_time) / max(now - before[0], 1e-3))
 
     def begin(self, reading: ServerReading, *, now: float) -> Window:
         """Measure from now on."""
@@ -192,3 +201,16 @@ class Collector:
             processes={n: state.sample for n, state in self.processes.items()},
             now=now,
         )
+
+
+def _server_cpu(
+    before: tuple[float, ServerReading] | None, reading: ServerReading, now: float
+) -> float | None:
+    """Cores that the server used since the reading before."""
+    if before is None or before[1].cpu_time is None or reading.cpu_time is None:
+        return None
+    return max(0.0, (reading.cpu_time - before[1].cpu_time) / max(now - before[0], 1e-3))
+
+
+def _growth(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None else after - before

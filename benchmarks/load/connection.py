@@ -24,6 +24,7 @@ from sfu.wire.stun import binding_success, parse_stun
 CHECK_INTERVAL = 0.1  # s between checks until one is answered
 CONSENT_INTERVAL = 5.0  # s; RFC 7675 5.1
 CONSENT_TIMEOUT = 30.0  # s without any answer
+REFUSAL_TIMEOUT = 2.0  # s in which nothing came but refusals; a server may open its port again
 
 Source = tuple[Any, ...]  # as the socket module has addresses: host, port, for IPv6 more
 
@@ -74,6 +75,7 @@ class Connection:
         self._checks: Checks | None = None
         self._connected: asyncio.Future[None] | None = None
         self._closed = False
+        self._refused_since = 0.0
 
     async def connect(self, remote: RemoteEnd, *, deadline: float) -> None:
         """Find a path and make keys.
@@ -169,7 +171,16 @@ class Connection:
             return
         receiver = self.shared.receiver
         view, sink = receiver.view, self.sink
-        for run in receiver.receive(sock):
+        runs = receiver.receive(sock)
+        if not runs:
+            if receiver.refused:
+                self._refuse(time.monotonic())
+            return
+        self._refused_since = 0.0
+        waited = (time.monotonic_ns() - runs[0].time) / 1e9
+        if waited > self.shared.backlog:
+            self.shared.backlog = waited
+        for run in runs:
             start = run.start
             if run.length > 12 and is_media(view[start]) and not is_rtcp(view[start + 1]):
                 if sink is not None and self.srtp is not None:
@@ -178,6 +189,13 @@ class Connection:
             for position in range(start, start + run.length, run.size):
                 end = min(position + run.size, start + run.length)
                 self._receive_control(bytes(view[position:end]), sock, None)
+
+    def _refuse(self, now: float) -> None:
+        """The server's machine said that its port is closed."""
+        if not self._refused_since:
+            self._refused_since = now
+        elif now - self._refused_since > REFUSAL_TIMEOUT:
+            self._end("The server's media port is closed: the server has ended.")
 
     def _readable_early(self, sock: socket.socket) -> None:
         """Before a path is chosen it matters where datagrams come from."""

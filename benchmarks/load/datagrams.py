@@ -84,9 +84,11 @@ class Receiver:
     Attributes:
         view: Where the packets lie until the next call.
         base: Address of that memory, for C functions.
+        refused: Whether the last call heard that nobody listens at the other end any more.
     """
 
     def __init__(self) -> None:
+        self.refused = False
         self._memory = ffi.new("unsigned char[]", SLOTS * SLOT_SIZE)
         self.view = memoryview(ffi.buffer(self._memory))
         self.base = int(ffi.cast("uintptr_t", self._memory))
@@ -98,10 +100,14 @@ class Receiver:
     def receive(self, sock: socket.socket) -> list[Run]:
         """What has come; empty when nothing has, or when the other end is gone."""
         runs = []
+        self.refused = False
         for start in range(0, SLOTS * SLOT_SIZE, SLOT_SIZE):
             try:
                 length = sock.recv_into(self.view[start : start + SLOT_SIZE])
-            except (BlockingIOError, ConnectionRefusedError):
+            except BlockingIOError:
+                break
+            except ConnectionRefusedError:
+                self.refused = True
                 break
             runs.append(Run(start, length, length, time.monotonic_ns()))
         return runs
@@ -143,6 +149,7 @@ class BatchReceiver(Receiver):
         count: int = self._libc.recvmmsg(
             sock.fileno(), self._messages, SLOTS, socket.MSG_DONTWAIT, ffi.NULL
         )
+        self.refused = count < 0 and ffi.errno == errno.ECONNREFUSED
         if count <= 0:
             return []
         runs = []

@@ -23,6 +23,7 @@ METRICS: dict[str, Metric] = {
     "bits_sent": Metric("bits", "bit rate of all publishers"),
     "bits_received": Metric("bits", "bit rate to all subscribers"),
     "loss": Metric("share", "share of the expected packets that did not come, repairs counted"),
+    "packets_lost": Metric("", "expected packets that did not come, repairs counted"),
     "worst_loss": Metric("share", "loss of the subscriber who lost most"),
     "bystander_loss": Metric("share", "loss of those connected all the time, in churn and bursts"),
     "p50_delay": Metric("seconds", "one-way delay, median"),
@@ -43,13 +44,21 @@ METRICS: dict[str, Metric] = {
     "silent": Metric("", "connected subscribers that got no packet"),
     "nacks": Metric("", "lost packets that subscribers asked for"),
     "plis": Metric("", "key frames that subscribers asked for"),
+    "dropped_on_purpose": Metric("", "packets that publishers left out, by --loss"),
+    "resent": Metric("", "packets that publishers sent again"),
+    "server_plis": Metric("", "key frames that the server asked publishers for"),
     "server_cpu": Metric("cores", "processor that the server used, 100 % is one core"),
     "server_cpu_per_packet": Metric("seconds", "server CPU time for each packet received"),
     "server_memory": Metric("bytes", "most resident memory of the server"),
     "server_memory_growth": Metric("bytes", "growth of the server's memory in an hour"),
+    "server_drops": Metric("", "datagrams that the server's own sockets lost"),
+    "kernel_drops": Metric("", "packets that the kernel dropped between server and tester"),
     "tester_cpu": Metric("cores", "processor that the tester used"),
     "tester_drops": Metric("", "datagrams that the tester itself lost; must be 0"),
     "tester_behind": Metric("seconds", "the most that the tester sent something too late"),
+    "tester_backlog": Metric(
+        "seconds", "the most that a datagram waited for the tester to read it"
+    ),
     "knee": Metric("rate", "most packets a second to all subscribers within a ramp's bounds"),
 }
 

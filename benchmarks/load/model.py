@@ -1,8 +1,8 @@
 """What a load run is, what its clients report, and who lets them in.
 
 The engine (`process.py` and what it runs) carries out orders about clients and reports a `Sample`
-of each process every second. A scenario gives the orders; the collector makes a `Result` of the
-samples (`result.py`).
+of each process every `LoadPlan.interval`. A scenario gives the orders; the collector makes a
+`Result` of the samples (`result.py`).
 """
 
 from collections.abc import Callable, Sequence
@@ -14,8 +14,6 @@ from benchmarks.load.histogram import Histogram
 ProtocolName = Literal["whip", "aiosfu", "janus"]
 RampTarget = Literal["fps", "packets", "subscribers", "members"]
 State = Literal["joining", "connected", "failed", "left"]
-
-SAMPLE_INTERVAL = 1.0  # s between the samples of a process
 
 
 class LoadError(Exception):
@@ -73,6 +71,8 @@ class LoadPlan:
         transport_feedback: Whether media is numbered across streams and its receivers report when
             it came (transport-wide congestion control), where the server agrees.
         stamp_every: One packet in so many carries the time it was sent at.
+        interval: Seconds between two samples of a process, and between two points of the result.
+        insecure: Whether any certificate of the server will do.
         token: For every request; else tokens are made with `api_key` and `api_secret`, if given.
         join_rate: Joins a second while a scenario fills its rooms; 0 for all at once.
         join_timeout: Seconds after which a client that has not connected is given up.
@@ -111,6 +111,8 @@ class LoadPlan:
     send_nacks: bool = True
     transport_feedback: bool = False
     stamp_every: int = 20
+    interval: float = 1.0
+    insecure: bool = False
     token: str = ""
     api_key: str = ""
     api_secret: str = ""
@@ -168,13 +170,17 @@ class ClientSample:
         packets_received: Different ones, repaired ones included.
         packets_dropped: By the loss pattern, before sending.
         packets_resent: In answer to NACKs.
-        nacks: Packets asked for again (subscribers), or asked of it (publishers).
-        plis: Key frames asked for (subscribers), or asked of it (publishers).
+        nacks: Packets that it asked for again.
+        plis: Key frames that it asked for.
+        nacks_heard: Packets that were asked of it again.
+        plis_heard: Key frames that were asked of it.
         jitter: RFC 3550, seconds, the worst of its streams.
         freezes_short: Gaps between decodable frames of over 200 ms.
         freezes_long: Of over 500 ms; each is a short one too.
         frozen_time: Seconds of all these gaps.
         layer: Rid or size of the simulcast layer that it receives; empty where unknown.
+        note: What is other than was asked for, and goes on nevertheless; a sentence.
+        out_of_files: Whether it failed because its process may open no more files.
         delays: One-way delays of stamped packets since the sample before.
     """
 
@@ -197,17 +203,21 @@ class ClientSample:
     frames_decodable: int = 0
     nacks: int = 0
     plis: int = 0
+    nacks_heard: int = 0
+    plis_heard: int = 0
     jitter: float = 0.0
     freezes_short: int = 0
     freezes_long: int = 0
     frozen_time: float = 0.0
     layer: str = ""
+    note: str = ""
+    out_of_files: bool = False
     delays: Histogram = field(default_factory=Histogram)
 
 
 @dataclass(slots=True)
 class Sample:
-    """What one process reports each second.
+    """What one process reports again and again.
 
     Attributes:
         process: Its number, from 0.
@@ -216,6 +226,7 @@ class Sample:
         cpu_time: Seconds of user and system time that the process has used.
         socket_drops: Datagrams that its own sockets have dropped: loss that is the tester's.
         behind: The most seconds since the last sample that media was sent too late.
+        backlog: The most seconds, likewise, that datagrams waited until they were read.
         fault: Why the process ended, a sentence; empty while it runs.
     """
 
@@ -225,6 +236,7 @@ class Sample:
     cpu_time: float = 0.0
     socket_drops: int = 0
     behind: float = 0.0
+    backlog: float = 0.0
     fault: str = ""
 
 

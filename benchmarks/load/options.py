@@ -1,6 +1,5 @@
 """The flags of `aiosfu load`, and the plan that they make together with a scenario's defaults."""
 
-import resource
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, get_args
@@ -8,6 +7,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from benchmarks.load.failures import allow_many_files, file_limit
 from benchmarks.load.metrics import Threshold, parse_threshold
 from benchmarks.load.model import (
     LoadError,
@@ -137,6 +137,8 @@ PLAN_OPTIONS: tuple[tuple[str, Any, str], ...] = (
         "Number packets across streams, and report when they came.",
     ),
     ("--stamp-every", SOME, "One packet in so many tells its delay."),
+    ("--interval", SECONDS, "Time between two points of the reports."),
+    ("--insecure/--secure", None, "Whether any TLS certificate of the server will do."),
     ("--token", str, "Access token for all clients."),
     ("--api-key", str, "To make an access token for each client."),
     ("--api-secret", str, "Likewise."),
@@ -196,7 +198,7 @@ def make_plan(url: str, scenario: str, given: Mapping[str, Any]) -> LoadPlan:
     Raises:
         click.UsageError: Some of it does not go together.
     """
-    if not urlsplit(url).netloc or urlsplit(url).scheme not in ("http", "https", "ws", "wss"):
+    if not _is_url(url):
         raise click.UsageError(f'"{url}" is no URL of a server, like http://127.0.0.1:8080.')
     settings: dict[str, Any] = dict(SCENARIOS[scenario].defaults)
     settings.update({name: value for name, value in given.items() if value not in (None, ())})
@@ -209,11 +211,24 @@ def make_plan(url: str, scenario: str, given: Mapping[str, Any]) -> LoadPlan:
     return plan
 
 
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        named = parts.hostname and parts.port != 0  # a port that is none raises, too
+    except ValueError:
+        return False
+    return bool(named) and parts.scheme in ("http", "https", "ws", "wss")
+
+
 CONTRADICTIONS: tuple[tuple[Callable[[LoadPlan], bool], str], ...] = (
     (
         lambda plan: len(set(plan.codecs)) < len(plan.codecs) or {"vp8", "h264"} <= {*plan.codecs},
         "Publishers send one video track and one audio track at most: "
         "give --codec vp8 or h264, and opus.",
+    ),
+    (
+        lambda plan: plan.protocol == "whip" and plan.url.startswith("ws"),
+        "WHIP and WHEP are spoken over http:// or https://; for WebSockets give --protocol.",
     ),
     (
         lambda plan: bool(plan.api_key) != bool(plan.api_secret),
@@ -234,8 +249,16 @@ CONTRADICTIONS: tuple[tuple[Callable[[LoadPlan], bool], str], ...] = (
         "--ramp-by packets needs --packets-per-frame, where it begins.",
     ),
     (
+        lambda plan: plan.simulcast and {*plan.codecs} == {"opus"},
+        "--simulcast is for video: give --codec vp8 or h264.",
+    ),
+    (
         lambda plan: plan.duration <= 0 or plan.step_duration <= 0,
         "There must be some time to measure.",
+    ),
+    (
+        lambda plan: plan.interval < 0.05,
+        "--interval must be 50 ms at least.",
     ),
     (
         lambda plan: (
@@ -254,13 +277,14 @@ def check_open_files(plan: LoadPlan) -> None:
     Raises:
         LoadError: The system does not allow so many; says what to do.
     """
+    allow_many_files()
+    limit = file_limit()
     clients = plan.rooms * (plan.publishers + plan.subscribers)
     clients += plan.burst if plan.scenario == "burst" else 0
     needed = FILES_OF_PROCESS + FILES_OF_CLIENT * -(-clients // plan.processes)
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if hard != resource.RLIM_INFINITY and needed > hard:
-        processes = -(-clients * FILES_OF_CLIENT // max(1, hard - FILES_OF_PROCESS))
+    if needed > limit:
+        processes = -(-clients * FILES_OF_CLIENT // max(1, limit - FILES_OF_PROCESS))
         raise LoadError(
-            f"A process may have {hard} open files here and would need {needed}: use "
-            f"--processes {processes}, or raise the limit (ulimit -Hn)."
+            f"A process may have {limit} open files here and would need {needed}: use "
+            f"--processes {processes}, or raise the limit (ulimit -n)."
         )

@@ -27,6 +27,8 @@ h2 { font-size: 18px; margin: 34px 0 10px }
 .good { color: var(--good); background: var(--good-page) }
 .bad { color: var(--bad); background: var(--bad-page) }
 .warn { color: var(--warn); background: var(--warn-page) }
+.losses { margin: 0; padding: 10px 14px 10px 34px; border-radius: 8px }
+.losses:not(.warn) { background: var(--card); border: 1px solid var(--line) }
 .tiles { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)) }
 .tiles div { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   padding: 12px 14px }

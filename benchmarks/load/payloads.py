@@ -61,8 +61,10 @@ def opus_payloads(frame: bytes, max_size: int) -> list[bytes]:
     Raises:
         ValueError: When it has several frames, or is too large.
     """
-    if frame[0] & 3 or len(frame) + 2 + STAMP_SIZE > max_size:
-        raise ValueError("not one Opus frame of usual size")
+    if frame[0] & 3:
+        raise ValueError("an Opus packet has several frames")
+    if len(frame) + 2 + STAMP_SIZE > max_size:
+        raise ValueError(f"an Opus frame of {len(frame)} bytes needs a larger packet")
     head = bytes((frame[0] | 3, _ONE_FRAME_PADDED, STAMP_SIZE))
     return [head + frame[1:]]
 

@@ -1,5 +1,6 @@
 """Who is in which room: names for clients, and whom a scenario lets join or leave next."""
 
+from collections.abc import Iterable
 from random import Random
 
 from benchmarks.load.model import ClientSpec, LoadPlan
@@ -78,17 +79,31 @@ class Population:
         )
         return leaver, comer
 
-    def shrink(self, room: str, count: int, *, publishes: bool) -> list[ClientSpec]:
-        """The `count` newest publishers, or subscribers, of a room, who leave now."""
-        candidates = [
-            spec
-            for spec in self.present.values()
-            if spec.room == room and (spec.publishes if publishes else not spec.publishes)
-        ]
-        leaving = candidates[len(candidates) - count :]
-        for spec in leaving:
-            del self.present[spec.name]
-        return leaving
+    def forget(self, names: Iterable[str]) -> None:
+        """These have failed, and are not there any more."""
+        for name in names:
+            self.present.pop(name, None)
+
+    def resize(self, count: int, *, publishes: bool) -> tuple[list[ClientSpec], list[ClientSpec]]:
+        """Who comes and who goes, the newest first, for `count` in each room of those who publish.
+
+        Or, where `publishes` is false, of those who only watch.
+        """
+        coming, going = [], []
+        for room in self.rooms:
+            there = [
+                spec
+                for spec in self.present.values()
+                if spec.room == room and spec.publishes == publishes
+            ]
+            for _ in range(count - len(there)):
+                letter = "p" if publishes else "s"
+                coming.append(
+                    self._add(room, letter, publishes=publishes, subscribes=not publishes)
+                )
+            going += there[count:][::-1]
+        self.forget(spec.name for spec in going)
+        return coming, going
 
 
 DEFAULT_RAMP_MEMBERS = 100  # publishers for whom subscribers of such a ramp are prepared

@@ -36,7 +36,12 @@ class _Process:
 
     def start(self) -> None:
         """Begin; `ready` is set when it takes orders."""
-        self._process.start()
+        try:
+            self._process.start()
+        except OSError:
+            self._pipe.close()
+            self.ended.set()
+            raise
         self._theirs.close()
         asyncio.get_running_loop().add_reader(self._pipe.fileno(), self._readable)
 
@@ -48,6 +53,8 @@ class _Process:
 
     async def stop(self) -> None:
         """Let it end, and end it where it does not."""
+        if self._process.pid is None:  # it did not even begin
+            return
         self.expected_end = True
         self.order(Stop())
         with suppress(TimeoutError):
@@ -99,12 +106,17 @@ class ProcessFleet:
     async def open(self) -> None:
         """See `Fleet.open`."""
         await asyncio.to_thread(load_clip, self._plan)  # the processes find it in the cache
-        self._processes = [
-            _Process(number, self._plan, self._on_sample)
-            for number in range(max(1, self._plan.processes))
-        ]
-        for process in self._processes:
-            process.start()
+        try:
+            for number in range(max(1, self._plan.processes)):
+                self._processes.append(_Process(number, self._plan, self._on_sample))
+                self._processes[-1].start()
+        except OSError as error:
+            started = len(self._processes)
+            await self.close()
+            raise LoadError(
+                f"Only {started} of {self._plan.processes} processes could be started: "
+                f"{error.strerror}."
+            ) from error
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 for process in self._processes:

@@ -23,6 +23,9 @@ class Silence:
     def update(self, point: Point) -> None:
         """Not told."""
 
+    def note(self, sentence: str) -> None:
+        """Not told."""
+
     def close(self) -> None:
         """Nothing to end."""
 
@@ -45,6 +48,10 @@ class PlainProgress:
             self._last = point.time
             self._write(f"{point.time:6.0f} s  " + ", ".join(f"{k} {v}" for k, v in facts(point)))
 
+    def note(self, sentence: str) -> None:
+        """A line for it."""
+        self._write(f"Note: {sentence}")
+
     def close(self) -> None:
         """Nothing to end."""
 
@@ -63,6 +70,7 @@ class LiveProgress:
         self._title = title
         self._phase, self._seconds, self._began = "", 0.0, time.monotonic()
         self._points: list[Point] = []
+        self._notes: list[str] = []
         console = Console(stderr=True)
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4)
         self._live.start()
@@ -74,6 +82,10 @@ class LiveProgress:
     def update(self, point: Point) -> None:
         """Show the newest figures."""
         self._points = [*self._points[1 - HISTORY :], point]
+
+    def note(self, sentence: str) -> None:
+        """Show it until the end."""
+        self._notes.append(sentence)
 
     def close(self) -> None:
         """Leave the last state on the screen."""
@@ -105,7 +117,8 @@ class LiveProgress:
         parts: list[RenderableType] = [heading]
         if self._seconds:
             parts.append(ProgressBar(self._seconds, min(gone, self._seconds), width=60))
-        return Panel(Group(*parts, "", grid), title=self._title, expand=False)
+        notes = [Text(note, style="yellow") for note in self._notes]
+        return Panel(Group(*parts, "", grid, *notes), title=self._title, expand=False)
 
 
 def facts(point: Point) -> list[tuple[str, str]]:

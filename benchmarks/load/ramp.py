@@ -1,8 +1,10 @@
 """Finds the knee: the highest load at which loss and delay stay within their bounds."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
+from benchmarks.load.failures import TOO_MANY_FILES
 from benchmarks.load.model import LoadPlan, Rate
 from benchmarks.load.result import Step
 from benchmarks.load.run import Run
@@ -63,21 +65,30 @@ def first_load(plan: LoadPlan) -> float:
     return plan.ramp_from or float(starts[plan.ramp_by])
 
 
-def judge(plan: LoadPlan, load: float, window: Window) -> Step:
-    """What a window of this load says."""
+def judge(plan: LoadPlan, load: float, window: Window, failures: Counter[str]) -> Step:
+    """What a window of this load says, and what clients failed of on the way to its end."""
     metrics = window.metrics()
     loss, delay = metrics["loss"], metrics["p99_delay"]
-    reason, by_tester = "", bool(window.tester_drops) or window.behind > MAX_BEHIND
+    reason, by_tester = "", True
     if window.tester_drops:
         reason = f"the tester itself lost {window.tester_drops} datagrams"
     elif window.behind > MAX_BEHIND:
         reason = f"the tester sent {format_quantity(window.behind, 'seconds')} too late"
-    elif loss is None:
-        reason = "nothing was received"
-    elif loss > plan.max_loss:
-        reason = f"{format_quantity(loss, 'share')} were lost"
-    elif delay is not None and delay > plan.max_delay:
-        reason = f"the delay was {format_quantity(delay, 'seconds')}"
+    elif window.kernel_drops and (loss is None or loss > plan.max_loss):
+        reason = f"the kernel dropped {window.kernel_drops} packets on the way"
+    else:
+        by_tester = False
+        if failures:
+            (problem, _), *_ = failures.most_common()
+            count = failures.total()
+            reason = f"{count} client{'s' * (count > 1)} failed: {problem.rstrip('.')}"
+            by_tester = problem.startswith(TOO_MANY_FILES)
+        elif loss is None:
+            reason = "nothing was received"
+        elif loss > plan.max_loss:
+            reason = f"{format_quantity(loss, 'share')} were lost"
+        elif delay is not None and delay > plan.max_delay:
+            reason = f"the delay was {format_quantity(delay, 'seconds')}"
     return Step(
         load=load,
         packets_expected=window.total("packets_expected") / window.seconds,
@@ -100,18 +111,18 @@ class Ramp:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._plan = run.plan
-        self._people = {"subscribers": run.plan.subscribers, "members": run.plan.publishers}
 
     async def step(self, load: float) -> tuple[Step, Window]:
         """Measure one load."""
         run, plan = self._run, self._plan
         name = NAMES[plan.ramp_by].format(load)
+        before = run.problems()
         run.phase(f"Ramp: {name}", SETTLE + plan.step_duration)
         await self._apply(load)
         await run.sleep(SETTLE)
         async with run.measuring() as window:
             await run.sleep(plan.step_duration)
-        step = judge(plan, load, window)
+        step = judge(plan, load, window, run.problems() - before)
         run.result.steps.append(step)
         return step, window
 
@@ -130,22 +141,15 @@ class Ramp:
             await self._populate(int(load))
 
     async def _populate(self, wanted: int) -> None:
-        """Let so many be in each room."""
+        """Let so many be in each room; whoever has failed is not."""
         run, people = self._run, self._run.population
-        both = self._plan.ramp_by == "members"
-        more = wanted - self._people[self._plan.ramp_by]
-        self._people[self._plan.ramp_by] = wanted
-        if more > 0:
-            if both:
-                await run.join(people.publishers(more), rate=self._plan.join_rate)
-            await run.join(people.subscribers(more), rate=self._plan.join_rate)
-        elif more < 0:
-            leaving = []
-            for room in people.rooms:
-                leaving += people.shrink(room, -more, publishes=False)
-                if both:
-                    leaving += people.shrink(room, -more, publishes=True)
-            await run.order(joining=[], leaving=leaving)
+        people.forget(run.failed())
+        for publishes in (True, False) if self._plan.ramp_by == "members" else (False,):
+            coming, going = people.resize(wanted, publishes=publishes)
+            if going:
+                await run.order(joining=[], leaving=going)
+            if coming:
+                await run.join(coming, rate=self._plan.join_rate)
 
 
 async def search(run: Run) -> None:

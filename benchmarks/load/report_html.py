@@ -46,6 +46,7 @@ def to_html(result: Result) -> bytes:
         f"<h1>{escape(title)}</h1><p class=sub>{escape(_about(result))}</p>",
         *_banner(result),
         *_tiles(result),
+        *_losses(result),
         *_verdicts(result),
         *_ramp(result),
         *_plots(result.points),
@@ -73,12 +74,10 @@ def _about(result: Result) -> str:
 def _banner(result: Result) -> Iterator[str]:
     if result.interrupted:
         yield f'<p class="banner bad">{escape(result.interrupted)}</p>'
-    if (result.metrics.get("tester_drops") or 0) > 0:
-        yield (
-            '<p class="banner warn">The tester itself lost datagrams: loss and delay are not the '
-            "server's alone. Give it more processes or a machine of its own.</p>"
-        )
-    elif (result.metrics.get("tester_behind") or 0.0) > LATE:
+    for note, count in result.notes.items():
+        who = f" ({count} clients)" if count > 1 else ""
+        yield f'<p class="banner warn">{escape(note + who)}</p>'
+    if (result.metrics.get("tester_behind") or 0.0) > LATE:
         yield (
             '<p class="banner warn">The tester was late now and then: delays and freezes are '
             "partly its own. Give it more processes or a machine of its own.</p>"
@@ -105,6 +104,14 @@ def _tiles(result: Result) -> Iterator[str]:
 
 def _tile(label: str, value: str) -> str:
     return f"<div><b>{escape(value)}</b><span>{escape(label)}</span></div>"
+
+
+def _losses(result: Result) -> Iterator[str]:
+    if not result.losses:
+        return
+    lost = any(result.metrics.get(name) for name in ("packets_lost", "tester_drops"))
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in result.losses)
+    yield f"<h2>Who lost</h2><ul class='losses{' warn' if lost else ''}'>{items}</ul>"
 
 
 def _verdicts(result: Result) -> Iterator[str]:
@@ -191,7 +198,20 @@ PLOTS: tuple[tuple[str, Unit, tuple[tuple[str, str], ...]], ...] = (
         "",
         (("joins", "joins"), ("leaves", "leaves"), ("failures", "failures")),
     ),
-    ("How late the tester sent", "seconds", (("late", "tester_behind"),)),
+    (
+        "How late the tester was",
+        "seconds",
+        (("sending", "tester_behind"), ("reading", "tester_backlog")),
+    ),
+    (
+        "Who dropped datagrams",
+        "",
+        (
+            ("the tester's sockets", "tester_drops"),
+            ("the server's", "server_drops"),
+            ("the kernel between them", "kernel_drops"),
+        ),
+    ),
 )
 
 
@@ -239,8 +259,8 @@ def _client_row(client: ClientSummary) -> tuple[str | tuple[str, float], ...]:
         (client.freezes_long, ""),
         (client.join_time, "seconds"),
         (client.first_key_frame_time, "seconds"),
-        (client.nacks, ""),
-        (client.plis, ""),
+        (client.nacks if client.subscribes else client.nacks_heard, ""),
+        (client.plis if client.subscribes else client.plis_heard, ""),
     ):
         cells.append(_sortable(value, unit))  # type: ignore[arg-type]
     return (*cells, client.layer)
@@ -269,6 +289,7 @@ def _settings(result: Result) -> Iterator[str]:
     hidden = {"token", "api_secret"}
     rows = [(name, str(getattr(plan, name))) for name in plan.__slots__ if name not in hidden]
     yield "<details><summary>Settings and machine</summary>"
+    rows += [(f"clip, {codec}", what) for codec, what in result.media.items()]
     yield _table(("setting", ""), [*rows, *result.machine.items()])
     yield "</details>"
 

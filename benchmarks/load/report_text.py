@@ -9,12 +9,13 @@ from benchmarks.load.units import format_quantity
 # What is shown of a run, line by line; the rest is in the other reports.
 LINES = (
     ("media", ("packets_sent", "packets_received", "bits_received")),
-    ("loss", ("loss", "worst_loss", "bystander_loss")),
+    ("loss", ("loss", "packets_lost", "worst_loss", "bystander_loss")),
     ("delay", ("p50_delay", "p95_delay", "p99_delay", "jitter")),
-    ("freezes", ("freezes", "long_freezes", "bystander_freezes", "frozen", "plis", "nacks")),
+    ("freezes", ("freezes", "long_freezes", "bystander_freezes", "frozen")),
+    ("repair", ("nacks", "resent", "plis", "server_plis")),
     ("joins", ("p50_join", "p99_join", "p99_first_key_frame", "failed", "silent")),
     ("server", ("server_cpu", "server_cpu_per_packet", "server_memory", "server_memory_growth")),
-    ("tester", ("tester_cpu", "tester_drops", "tester_behind")),
+    ("tester", ("tester_cpu", "tester_drops", "tester_behind", "tester_backlog")),
 )
 
 LATE = 0.1  # s; a tester that sends later than this measures itself too
@@ -32,6 +33,9 @@ def to_text(result: Result) -> Iterator[str]:
             ]
             if parts:
                 yield f"{heading:8} " + ", ".join(parts)
+        yield from (f"{'' if n else 'who lost':8} {each}" for n, each in enumerate(result.losses))
+    for codec, what in result.media.items():
+        yield f"clip     {codec}: {what}"
     for step in result.steps:
         mark = "ok " if step.passed else "no "
         per_packet = format_quantity(step.server_cpu_per_packet, "seconds")
@@ -53,6 +57,8 @@ def to_text(result: Result) -> Iterator[str]:
         )
     if (result.metrics.get("tester_behind") or 0.0) > LATE:
         yield "note     the tester was late now and then: delays and freezes are partly its own"
+    for note, count in result.notes.items():
+        yield f"note     {note}" + (f" ({count} clients)" if count > 1 else "")
     for problem, count in result.problems.items():
         yield f"{count} × {problem}"
     for verdict in result.verdicts:

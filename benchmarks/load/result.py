@@ -18,6 +18,9 @@ class Point:
         server_memory: Bytes, resident.
         tester_cpu: Cores that all processes of the tester used.
         tester_drops: Datagrams that the tester's sockets dropped.
+        tester_backlog: The most seconds that a datagram waited until the tester read it.
+        server_drops: Datagrams that the server's sockets dropped; None where unknown.
+        kernel_drops: Packets that the kernel dropped between them; likewise.
     """
 
     time: float
@@ -42,6 +45,9 @@ class Point:
     tester_cpu: float = 0.0
     tester_drops: int = 0
     tester_behind: float = 0.0
+    tester_backlog: float = 0.0
+    server_drops: int | None = None
+    kernel_drops: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,8 @@ class ClientSummary:
     nacks: int
     plis: int
     layer: str
+    nacks_heard: int = 0
+    plis_heard: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +131,9 @@ class Result:
         machine: Facts about where the tester ran.
         metrics: By name, as `metrics.py` lists them; None where nothing was measured.
         problems: What clients failed of, and how many did.
+        losses: Who lost what did not come, in sentences.
+        notes: What was other than asked for, and of how many clients.
+        media: What was done to a file of the user's to play it, by codec.
         knee: The last step of a ramp that passed; None where there is none.
     """
 
@@ -138,6 +149,9 @@ class Result:
     steps: list[Step] = field(default_factory=list)
     knee: Step | None = None
     problems: dict[str, int] = field(default_factory=dict)
+    losses: list[str] = field(default_factory=list)
+    notes: dict[str, int] = field(default_factory=dict)
+    media: dict[str, str] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)
 
     @property

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
+from benchmarks.load.drops import SocketDrops
 from benchmarks.load.model import LoadError
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -28,10 +29,14 @@ class ServerReading:
     Attributes:
         cpu_time: Seconds of user and system time since it started; None where unknown.
         memory: Resident bytes.
+        drops: Datagrams that its UDP sockets dropped.
+        kernel_drops: Packets that the kernel of this machine dropped, see `softnet_drops`.
     """
 
     cpu_time: float | None = None
     memory: int | None = None
+    drops: int | None = None
+    kernel_drops: int | None = None
 
 
 class ServerStats(Protocol):
@@ -65,6 +70,7 @@ class ProcessStats:
             LoadError: There is no such process.
         """
         self._pid = pid
+        self._drops = SocketDrops()
         self._started = _fields(pid)[19] if _alive(pid) else ""
         if not self._started:
             raise LoadError(f"There is no process {pid} to measure.")
@@ -74,7 +80,8 @@ class ProcessStats:
         if not _alive(self._pid) or _fields(self._pid)[19] != self._started:
             return None
         cpu_time, memory = 0.0, 0
-        for pid in _family(self._pid):
+        family = _family(self._pid)
+        for pid in family:
             try:
                 fields = _fields(pid)
             except OSError:
@@ -82,7 +89,7 @@ class ProcessStats:
             # utime, stime, and those of children that were waited for
             cpu_time += sum(int(field) for field in fields[11:15]) / TICK
             memory += int(fields[21]) * PAGE
-        return ServerReading(cpu_time, memory)
+        return ServerReading(cpu_time, memory, self._drops.read(family))
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -11,6 +11,7 @@ class Shared:
     Attributes:
         certificate: Everyone's: a key is slow to make, and one serves all.
         closed_drops: Datagrams that sockets had dropped which are closed now.
+        backlog: The most seconds that a datagram waited to be read since this was last set to 0.
     """
 
     def __init__(self, receiver: Receiver, sender: Sender) -> None:
@@ -20,6 +21,7 @@ class Shared:
         self.sender = sender
         self.certificate = Certificate.generate()
         self.closed_drops = 0
+        self.backlog = 0.0
 
     def close(self) -> None:
         """Stop calling back."""

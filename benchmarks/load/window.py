@@ -58,6 +58,7 @@ class Window:
 
     Attributes:
         behind: The most seconds that the tester sent something too late.
+        backlog: The most seconds that a datagram waited until the tester read it.
     """
 
     began: float
@@ -66,10 +67,13 @@ class Window:
     processes: dict[int, Sample]
     ended: float = 0.0
     behind: float = 0.0
+    backlog: float = 0.0
     spans: list[Span] = field(default_factory=list)
     tester_cpu: float = 0.0
     tester_drops: int = 0
     server_cpu_time: float | None = None
+    server_drops: int | None = None
+    kernel_drops: int | None = None
     _delays: dict[str, Histogram] = field(default_factory=dict)
 
     @property
@@ -101,8 +105,13 @@ class Window:
             before = self.processes.get(number, Sample(number, self.began))
             self.tester_cpu += (sample.cpu_time - before.cpu_time) / self.seconds
             self.tester_drops += sample.socket_drops - before.socket_drops
-        if reading.cpu_time is not None and self.reading.cpu_time is not None:
-            self.server_cpu_time = reading.cpu_time - self.reading.cpu_time
+        before_it = self.reading
+        if reading.cpu_time is not None and before_it.cpu_time is not None:
+            self.server_cpu_time = reading.cpu_time - before_it.cpu_time
+        if reading.drops is not None and before_it.drops is not None:
+            self.server_drops = reading.drops - before_it.drops
+        if reading.kernel_drops is not None and before_it.kernel_drops is not None:
+            self.kernel_drops = reading.kernel_drops - before_it.kernel_drops
 
     # -- figures
 
@@ -123,6 +132,8 @@ class Window:
         delays = Histogram.union(span.delays for span in self.spans)
         waited = Histogram.union(span.delays for span in stayed)
         received = self.total("packets_received")
+        viewed = self.total("packets_received", viewers)
+        publishers = [span for span in self.spans if span.new.publishes]
         watched = sum(span.watched for span in viewers)
         joined = [span for span in self.spans if span.old is None or span.old.join_time is None]
         joined = [span for span in joined if span.new.join_time is not None] or self.spans
@@ -138,6 +149,7 @@ class Window:
             "bits_sent": self.total("bytes_sent") * 8 / self.seconds,
             "bits_received": self.total("bytes_received") * 8 / self.seconds,
             "loss": self.loss(viewers),
+            "packets_lost": max(0, self.total("packets_expected", viewers) - viewed),
             "worst_loss": max((span.loss for span in viewers), default=None),
             "bystander_loss": self.loss(stayed),
             "p50_delay": delays.percentile(50),
@@ -161,11 +173,17 @@ class Window:
             ),
             "nacks": self.total("nacks", viewers),
             "plis": self.total("plis", viewers),
+            "dropped_on_purpose": self.total("packets_dropped", publishers),
+            "resent": self.total("packets_resent", publishers),
+            "server_plis": self.total("plis_heard", publishers),
             "server_cpu": None if cpu is None else cpu / self.seconds,
             "server_cpu_per_packet": cpu / received if cpu is not None and received else None,
             "tester_cpu": self.tester_cpu,
             "tester_drops": self.tester_drops,
             "tester_behind": self.behind,
+            "tester_backlog": self.backlog,
+            "server_drops": self.server_drops,
+            "kernel_drops": self.kernel_drops,
         }
 
     def summaries(self) -> list[ClientSummary]:
@@ -197,5 +215,7 @@ class Window:
             freezes_long=span.since("freezes_long"),
             nacks=span.since("nacks"),
             plis=span.since("plis"),
+            nacks_heard=span.since("nacks_heard"),
+            plis_heard=span.since("plis_heard"),
             layer=new.layer,
         )

@@ -1,4 +1,4 @@
-"""One process of the tester: carries out orders from a pipe, reports a sample each second."""
+"""One process of the tester: carries out orders from a pipe, reports samples."""
 
 import asyncio
 import gc
@@ -16,8 +16,9 @@ import aiohttp
 from benchmarks.load.client import Client
 from benchmarks.load.clips import load_clip
 from benchmarks.load.datagrams import receiver, sender
+from benchmarks.load.failures import allow_many_files
 from benchmarks.load.media import Clip
-from benchmarks.load.model import SAMPLE_INTERVAL, ClientSpec, LoadPlan, Rate, Sample
+from benchmarks.load.model import ClientSpec, LoadPlan, Rate, Sample
 from benchmarks.load.protocols.base import Context
 from benchmarks.load.shared import Shared
 
@@ -87,8 +88,9 @@ class Worker:
             socket_drops=shared.closed_drops
             + sum(client.drops for client in self._clients.values()),
             behind=shared.scheduler.behind,
+            backlog=shared.backlog,
         )
-        shared.scheduler.behind = 0.0
+        shared.scheduler.behind = shared.backlog = 0.0
         for name in [name for name, client in self._clients.items() if client.done]:
             del self._clients[name]
         try:
@@ -137,7 +139,7 @@ class Worker:
 def run(number: int, plan: LoadPlan, pipe: Pipe) -> None:
     """The process: returns when it is told to stop, or when nobody listens any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who gives orders
-    _allow_many_files()
+    allow_many_files()
     random.seed(plan.seed + number)
     with suppress(KeyboardInterrupt):
         asyncio.run(_run(number, plan, pipe))
@@ -146,7 +148,7 @@ def run(number: int, plan: LoadPlan, pipe: Pipe) -> None:
 async def _run(number: int, plan: LoadPlan, pipe: Pipe) -> None:
     loop = asyncio.get_running_loop()
     shared = Shared(receiver(), sender())
-    connector = aiohttp.TCPConnector(limit=0)
+    connector = aiohttp.TCPConnector(limit=0, ssl=not plan.insecure)
     timeout = aiohttp.ClientTimeout(total=None)  # the clients have one for the whole join
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as http:
         clip = load_clip(plan)
@@ -157,7 +159,7 @@ async def _run(number: int, plan: LoadPlan, pipe: Pipe) -> None:
         gc.freeze()  # the clip is large and stays
         due = time.monotonic()
         while not worker.stopped.is_set():
-            due = max(due + SAMPLE_INTERVAL, time.monotonic())
+            due = max(due + plan.interval, time.monotonic())
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(due):
                     await worker.stopped.wait()
@@ -166,10 +168,3 @@ async def _run(number: int, plan: LoadPlan, pipe: Pipe) -> None:
         await worker.leave_all()
         worker.report()
     shared.close()
-
-
-def _allow_many_files() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -11,10 +11,11 @@ from typing import Any
 import aiohttp
 
 from benchmarks.load import description
-from benchmarks.load.connection import ConnectError, Connection
-from benchmarks.load.description import DescriptionError, kind
+from benchmarks.load.connection import Connection
+from benchmarks.load.description import kind
+from benchmarks.load.failures import JoinError
 from benchmarks.load.model import ClientSpec
-from benchmarks.load.protocols.base import Context, JoinError, Protocol
+from benchmarks.load.protocols.base import Context, Protocol
 from benchmarks.load.subscriber import Subscriber
 
 Message = dict[str, Any]
@@ -26,7 +27,7 @@ class AiosfuClient(Protocol):
     """A participant with a WebSocket and up to two peer connections."""
 
     def __init__(
-        self, context: Context, spec: ClientSpec, *, on_closed: Callable[[str], None]
+        self, context: Context, spec: ClientSpec, *, on_closed: Callable[[str | Exception], None]
     ) -> None:
         super().__init__(context, spec, on_closed=on_closed)
         self._numbers = itertools.count(1)
@@ -96,7 +97,7 @@ class AiosfuClient(Protocol):
 
     async def _read(self, web_socket: aiohttp.ClientWebSocketResponse) -> None:
         """Take messages until the WebSocket ends, or until we are closed."""
-        reason = "The server closed the WebSocket."
+        failure: Exception = JoinError("The server closed the WebSocket.")
         try:
             async for text in web_socket:
                 if text.type != aiohttp.WSMsgType.TEXT:
@@ -109,18 +110,16 @@ class AiosfuClient(Protocol):
                 elif message["type"] == "subscriber_offer":
                     await self._answer(message)
                 elif message["type"] == "disconnected":
-                    reason = f"The server disconnected: {message['message']}"
-        except (ConnectError, DescriptionError) as error:
-            reason = str(error)
-        except (KeyError, TypeError, ValueError) as error:
-            reason = f"The server's message cannot be understood ({error!r})."
+                    failure = JoinError(f"The server disconnected: {message['message']}")
+        except Exception as error:  # whatever it is, it is this client's end alone
+            failure = error
         finally:
             with suppress(aiohttp.ClientError, OSError):
                 await web_socket.close()
         for reply in self._replies.values():
             if not reply.done():
-                reply.set_exception(JoinError(reason))
-        self.on_closed(reason)
+                reply.set_exception(failure)
+        self.on_closed(failure)
 
     async def _answer(self, message: Message) -> None:
         offer = description.read(message["sdp"])

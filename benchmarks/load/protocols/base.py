@@ -11,6 +11,7 @@ import aiohttp
 from benchmarks.load import offers
 from benchmarks.load.connection import Connection
 from benchmarks.load.description import Agreed, Line, kind
+from benchmarks.load.failures import JoinError
 from benchmarks.load.media import Clip
 from benchmarks.load.model import ClientSpec, LoadPlan
 from benchmarks.load.publisher import Publisher
@@ -20,10 +21,6 @@ from benchmarks.load.subscriber import Subscriber
 from sfu.wire.parameters import Extension
 from sfu.wire.sdp import SessionDescription
 from signaling.tokens import AccessToken, VideoGrant, mint
-
-
-class JoinError(Exception):
-    """A client could not join; the message is a sentence."""
 
 
 @dataclass(slots=True)
@@ -47,22 +44,24 @@ class Protocol(ABC):
     Args:
         context: Of this process.
         spec: Who this is.
-        on_closed: Told with a reason when the server ends it.
+        on_closed: Told with a reason, or with what was raised, when it ends by itself.
 
     Attributes:
         connections: All of its transports.
         publisher: Its sending half, once there.
         subscribers: Its receiving ones.
+        notes: What the server took otherwise than offered, a sentence each.
     """
 
     def __init__(
-        self, context: Context, spec: ClientSpec, *, on_closed: Callable[[str], None]
+        self, context: Context, spec: ClientSpec, *, on_closed: Callable[[str | Exception], None]
     ) -> None:
         self.context = context
         self.spec = spec
         self.connections: list[Connection] = []
         self.publisher: Publisher | None = None
         self.subscribers: list[Subscriber] = []
+        self.notes: list[str] = []
         self.on_closed = on_closed
         self.deadline = time.monotonic() + context.plan.join_timeout
 
@@ -73,6 +72,7 @@ class Protocol(ABC):
         Raises:
             JoinError, ConnectError, DescriptionError: It did not come about.
             aiohttp.ClientError, OSError, TimeoutError: The server could not be asked.
+            KeyError, IndexError, TypeError, ValueError, AttributeError: Its answer is no answer.
         """
 
     @abstractmethod
@@ -151,12 +151,17 @@ class Protocol(ABC):
         plan = self.context.plan
         by_mid = {line.mid: line for line in answer}
         streams: list[SentStream] = []
+        refused = []
         for line in lines:
             agreed = by_mid.get(line.mid)
             if agreed is not None and line.codecs[0] in agreed.payload_types:
                 streams += self._streams(line, agreed)
+            else:
+                refused.append(line.codecs[0])
         if not streams:
-            raise JoinError("The server takes none of the offered codecs.")
+            raise JoinError(f"The server takes none of what is offered: {', '.join(refused)}.")
+        if refused:
+            self.notes.append(f"The server takes no {', '.join(refused)}: the rest is sent.")
         self.publisher = Publisher(
             connection,
             streams,
@@ -186,10 +191,12 @@ class Protocol(ABC):
         return subscriber
 
     def _streams(self, line: Line, agreed: Agreed) -> list[SentStream]:
-        encodings = self.context.clip.tracks[line.codecs[0]]
-        if len(encodings) > 1 and not agreed.rids:
-            # The server takes no simulcast: it gets the largest encoding alone.
-            encodings = [replace(encodings[-1], rid="")]
+        layers = list(enumerate(self.context.clip.tracks[line.codecs[0]]))
+        if line.rids and not agreed.rids:
+            self.notes.append("The server takes no simulcast: the largest encoding alone is sent.")
+            layers = [(layer, replace(encoding, rid="")) for layer, encoding in layers[-1:]]
+        elif missing := [rid for rid in line.rids if rid not in agreed.rids]:
+            self.notes.append(f"The server does not take the encodings {', '.join(missing)}.")
         return [
             SentStream(
                 encoding,
@@ -198,7 +205,7 @@ class Protocol(ABC):
                 rtx_ssrc=line.rtx_ssrc,
                 layer=layer,
             )
-            for layer, encoding in enumerate(encodings)
+            for layer, encoding in layers
             if not encoding.rid or encoding.rid in agreed.rids
         ]
 

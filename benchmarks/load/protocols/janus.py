@@ -1,61 +1,67 @@
-"""Janus and its VideoRoom plugin (1.x, "multistream"), over the HTTP interface."""
+"""Janus and its VideoRoom plugin (1.x, "multistream"), over HTTP or WebSocket as the URL says."""
 
 import asyncio
-import itertools
 import time
 import zlib
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
-
-import aiohttp
 
 from benchmarks.load import description
-from benchmarks.load.connection import ConnectError, Connection
-from benchmarks.load.description import DescriptionError, kind
+from benchmarks.load.connection import Connection
+from benchmarks.load.description import kind
+from benchmarks.load.failures import JoinError
 from benchmarks.load.model import ClientSpec
-from benchmarks.load.protocols.base import Context, JoinError, Protocol
+from benchmarks.load.protocols.base import Context, Protocol
+from benchmarks.load.protocols.janus_transport import (
+    HttpTransport,
+    JanusTransport,
+    Message,
+    SocketTransport,
+)
 from benchmarks.load.subscriber import Subscriber
-
-Message = dict[str, Any]
 
 PLUGIN = "janus.plugin.videoroom"
 ROOM_EXISTS = 427  # the plugin's error code
 MAX_PUBLISHERS = 1000
-POLL_TIMEOUT = 40.0  # s; Janus answers each long poll within 30 s
 
 
-def room_number(name: str) -> int:
-    """Janus knows rooms by numbers, unless it is configured otherwise."""
-    return zlib.crc32(name.encode())
+def room_number(name: str, codecs: Sequence[str]) -> int:
+    """Janus knows rooms by numbers, unless it is configured otherwise.
+
+    A name that is a number is that room's. Else the codecs are part of it: a room stays when
+    everyone has left, and takes those only that it was made for.
+    """
+    return int(name) if name.isdecimal() else zlib.crc32(" ".join((name, *codecs)).encode())
 
 
 class JanusClient(Protocol):
     """A session with one handle to take part and publish, and one to subscribe."""
 
     def __init__(
-        self, context: Context, spec: ClientSpec, *, on_closed: Callable[[str], None]
+        self, context: Context, spec: ClientSpec, *, on_closed: Callable[[str | Exception], None]
     ) -> None:
         super().__init__(context, spec, on_closed=on_closed)
-        self._numbers = itertools.count(1)
-        self._room = room_number(spec.room)
-        self._session = ""
+        self._room = room_number(spec.room, context.plan.codecs)
+        url = context.plan.url
+        transport = SocketTransport if url.startswith("ws") else HttpTransport
+        self._transport: JanusTransport = transport(
+            context.http,
+            url,
+            name=spec.name,
+            token=context.plan.token,
+            on_event=self._handle,
+            on_closed=self._ended,
+        )
         self._events: dict[str, asyncio.Future[Message]] = {}  # by transaction
-        self._poller: asyncio.Task[None] | None = None
         self._publisher_handle = 0
         self._subscriber_handle = 0
         self._receiving: tuple[Connection, Subscriber] | None = None
         self._feeds: set[int] = set()  # publishers that are received
         self._updates: asyncio.Queue[set[int]] = asyncio.Queue()
-        self._updater: asyncio.Task[None] | None = None
 
     async def join(self) -> None:
         """See `Protocol.join`."""
-        base = self.context.plan.url.rstrip("/")
-        created = await self._post(base, {"janus": "create"})
-        self._session = f"{base}/{created['data']['id']}"
-        self._poller = asyncio.create_task(self._poll())
+        await self._transport.open()
         self._publisher_handle = await self._attach()
         await self._create_room()
         joined = await self._ask(
@@ -67,18 +73,22 @@ class JanusClient(Protocol):
             feeds = {each["id"] for each in joined.get("publishers", ())}
             if feeds:
                 await self._subscribe(feeds)
-            self._updater = asyncio.create_task(self._follow())
+            self._transport.start(self._follow())
 
     async def leave(self) -> None:
         """See `Protocol.leave`."""
-        await self._post(self._session, {"janus": "destroy"})
+        await self._transport.request({"janus": "destroy"})
 
     def close(self) -> None:
         """See `Protocol.close`."""
         super().close()
-        for task in (self._poller, self._updater):
-            if task is not None:
-                task.cancel()
+        self._transport.close()
+
+    def _ended(self, failure: Exception) -> None:
+        for future in self._events.values():
+            if not future.done():
+                future.set_exception(failure)
+        self.on_closed(failure)
 
     # -- the room
 
@@ -151,18 +161,13 @@ class JanusClient(Protocol):
 
     async def _follow(self) -> None:
         """Subscribe to those who begin to publish later."""
-        try:
-            while True:
-                await self._subscribe(await self._updates.get())
-        except (JoinError, ConnectError, DescriptionError) as error:
-            self.on_closed(str(error))
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            self.on_closed("Janus cannot be reached any more.")
+        while True:
+            await self._subscribe(await self._updates.get())
 
     # -- requests and events
 
     async def _attach(self) -> int:
-        reply = await self._post(self._session, {"janus": "attach", "plugin": PLUGIN})
+        reply = await self._transport.request({"janus": "attach", "plugin": PLUGIN})
         return int(reply["data"]["id"])
 
     async def _ask(self, handle: int, **body: object) -> Message:
@@ -172,50 +177,23 @@ class JanusClient(Protocol):
 
     async def _event(self, handle: int, jsep: Message | None, **body: object) -> Message:
         """A request of the plugin; the reply or event that tells its result."""
-        transaction = f"{self.spec.name}-{next(self._numbers)}"
+        transaction = self._transport.transaction()
         event = self._events[transaction] = asyncio.get_running_loop().create_future()
         message: Message = {"janus": "message", "transaction": transaction}
         message["body"] = {"room": self._room, **body}
         if jsep is not None:
             message["jsep"] = jsep
-        reply = await self._post(f"{self._session}/{handle}", message)
-        if reply["janus"] == "ack":
-            reply = await event
-        self._events.pop(transaction, None)
+        try:
+            reply = await self._transport.request(message, handle=handle)
+            if reply["janus"] == "ack":
+                reply = await event
+        finally:
+            self._events.pop(transaction, None)
         data = reply.get("plugindata", {}).get("data", {})
         if "error" in data:
             sentence = f"Janus refused {body['request']}: {data['error']}."
             raise JoinError(sentence, data.get("error_code"))
         return reply
-
-    async def _post(self, url: str, message: Message) -> Message:
-        message.setdefault("transaction", f"{self.spec.name}-{next(self._numbers)}")
-        if self.context.plan.token:
-            message["token"] = self.context.plan.token
-        async with self.context.http.post(url, json=message) as response:
-            if response.status != 200:
-                raise JoinError(f"There is no Janus at {url} ({response.status}).")
-            reply: Message = await response.json(content_type=None)
-        if reply.get("janus") == "error":
-            raise JoinError(f"Janus refused {message['janus']}: {reply['error']['reason']}.")
-        return reply
-
-    async def _poll(self) -> None:
-        """Take events; the poll that is always under way also keeps the session."""
-        timeout = aiohttp.ClientTimeout(total=POLL_TIMEOUT)
-        with suppress(aiohttp.ClientError, OSError, TimeoutError, ValueError):
-            while True:
-                url = f"{self._session}?maxev=10"
-                async with self.context.http.get(url, timeout=timeout) as response:
-                    if response.status != 200:
-                        break
-                    events = await response.json(content_type=None)
-                for event in events if isinstance(events, list) else [events]:
-                    self._handle(event)
-        for future in self._events.values():
-            if not future.done():
-                future.set_exception(JoinError("Janus ended the session."))
-        self.on_closed("Janus ended the session.")
 
     def _handle(self, event: Message) -> None:
         waiting = self._events.get(event.get("transaction", ""))

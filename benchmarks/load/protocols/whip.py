@@ -6,8 +6,9 @@ from urllib.parse import urljoin
 from benchmarks.load import description
 from benchmarks.load.connection import Connection
 from benchmarks.load.description import Line
+from benchmarks.load.failures import JoinError
 from benchmarks.load.model import ClientSpec
-from benchmarks.load.protocols.base import Context, JoinError, Protocol
+from benchmarks.load.protocols.base import Context, Protocol
 
 _REFUSALS = {401: "refused the token", 403: "refused the token", 404: "knows nothing at"}
 
@@ -23,7 +24,7 @@ class WhipClient(Protocol):
     """Publishes with one session, subscribes with another."""
 
     def __init__(
-        self, context: Context, spec: ClientSpec, *, on_closed: Callable[[str], None]
+        self, context: Context, spec: ClientSpec, *, on_closed: Callable[[str | Exception], None]
     ) -> None:
         super().__init__(context, spec, on_closed=on_closed)
         self._resources: list[str] = []
@@ -65,11 +66,19 @@ class WhipClient(Protocol):
         headers = {"Content-Type": "application/sdp", **self._headers()}
         offer = self.offer(connection, lines)
         async with self.context.http.post(url, data=offer.encode(), headers=headers) as response:
-            text = await response.text()
+            text = await response.text(errors="replace")
             if response.status not in (200, 201):
                 what = _REFUSALS.get(response.status, "refused the offer at")
                 raise JoinError(f"The server {what} {url} ({response.status} {response.reason}).")
             location = response.headers.get("Location")
             if location:
-                self._resources.append(urljoin(str(response.url), location))
+                self._resources.append(_resource(str(response.url), location))
             return text
+
+
+def _resource(url: str, location: str) -> str:
+    """The address of a session, from its Location header."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise JoinError(f'The server\'s Location header "{location}" is no URL.') from None

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from benchmarks.load.model import (
     ClientSample,
@@ -21,7 +22,8 @@ from benchmarks.load.model import (
 )
 from benchmarks.load.process import ProcessFleet
 from benchmarks.namespaces import loopback
-from benchmarks.servers import janus_server
+from benchmarks.servers import JANUS_WEBSOCKET_PORT, janus_server
+from tests.benchmarks.load.whip_proxy import serving, whip_proxy, without_simulcast
 from tests.support.polling import until
 from tests.support.server import API_KEY, API_SECRET, running_server
 
@@ -58,6 +60,7 @@ class Crew:
 @asynccontextmanager
 async def crew(url: str, **options) -> AsyncIterator[Crew]:
     options.setdefault("packets_per_frame", 4)
+    options.setdefault("interval", 0.2)
     result = Crew(LoadPlan(url, **options))
     await result.fleet.open()
     try:
@@ -92,7 +95,7 @@ async def test_everyone_receives_everything(protocol: str) -> None:
         publisher = load[PUBLISHER]
         assert publisher.state == "connected"
         assert publisher.packets_sent > 150
-        assert publisher.plis >= 1
+        assert publisher.plis_heard >= 1
 
 
 @pytest.mark.parametrize("protocol", ["whip", "aiosfu"])
@@ -106,7 +109,7 @@ async def test_lost_packets_are_asked_for_and_sent_again(protocol: str) -> None:
         await load.reach(WATCHERS[0], lambda sample: sample.packets_received > 200)
         watcher, publisher = load[WATCHERS[0]], load[PUBLISHER]
         assert publisher.packets_dropped > 5
-        assert publisher.nacks >= publisher.packets_resent
+        assert publisher.nacks_heard >= publisher.packets_resent
         missing = watcher.packets_expected - watcher.packets_received
         assert missing < publisher.packets_dropped / 2
 
@@ -205,7 +208,7 @@ async def test_a_server_that_never_answers_is_given_up() -> None:
 @pytest.mark.parametrize("protocol", ["whip", "aiosfu"])
 async def test_a_server_that_ends_is_told_by_its_clients(protocol: str) -> None:
     async with running_server() as server:
-        load = Crew(LoadPlan(server.url, protocol=protocol, packets_per_frame=1))
+        load = Crew(LoadPlan(server.url, protocol=protocol, packets_per_frame=1, interval=0.2))
         await load.fleet.open()
         await load.fleet.join([PUBLISHER, WATCHERS[0]])
         await load.reach(WATCHERS[0], lambda sample: sample.packets_received > 10)
@@ -233,10 +236,14 @@ async def test_an_unusable_file_ends_it_before_it_begins(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(shutil.which("janus") is None, reason="needs Janus")
-async def test_janus_is_spoken_to() -> None:
+@pytest.mark.parametrize("transport", ["http", "websocket"])
+async def test_janus_is_spoken_to(transport: str) -> None:
     members = [ClientSpec(f"member {i}", "room", publishes=True, subscribes=True) for i in range(2)]
     with janus_server(loopback().server) as server:
-        async with crew(server.url, protocol="janus", codecs=("vp8", "opus")) as load:
+        url = server.url
+        if transport == "websocket":
+            url = f"ws://127.0.0.1:{JANUS_WEBSOCKET_PORT}"
+        async with crew(url, protocol="janus", codecs=("vp8", "opus")) as load:
             await load.fleet.join([PUBLISHER])
             await load.reach(PUBLISHER, lambda sample: sample.state == "connected")
             await load.fleet.join([WATCHERS[0], *members])
@@ -246,3 +253,81 @@ async def test_janus_is_spoken_to() -> None:
                 assert sample.packets_received == sample.packets_expected
             await load.fleet.leave([WATCHERS[0].name])
             await load.reach(WATCHERS[0], lambda sample: sample.state == "left")
+
+
+@pytest.mark.skipif(shutil.which("janus") is None, reason="needs Janus")
+async def test_janus_takes_simulcast_and_sends_the_best_layer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    options = {"packets_per_frame": 0, "simulcast": True, "bitrate": 800_000}
+    with janus_server(loopback().server) as server:
+        async with crew(server.url, protocol="janus", **options) as load:
+            await load.fleet.join([PUBLISHER])
+            await load.reach(PUBLISHER, lambda sample: sample.state == "connected")
+            await load.fleet.join([WATCHERS[0]])
+            await load.reach(WATCHERS[0], lambda sample: sample.layer == "f")
+            assert load[PUBLISHER].note == ""
+            assert load[PUBLISHER].bytes_sent > 1.1 * load[WATCHERS[0]].bytes_received
+
+
+async def test_a_server_that_takes_no_simulcast_gets_the_largest_encoding_and_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    options = {"packets_per_frame": 0, "simulcast": True, "bitrate": 800_000}
+    async with (
+        running_server() as server,
+        whip_proxy(server.url, edit_offer=without_simulcast) as url,
+        crew(url, **options) as load,
+    ):
+        await load.fleet.join([PUBLISHER, WATCHERS[0]])
+        await load.reach(WATCHERS[0], lambda sample: sample.layer)
+        assert load[WATCHERS[0]].layer == "f"
+        assert "takes no simulcast" in load[PUBLISHER].note
+
+
+NONSENSE = {
+    "no description": ("v=1\r\nhello", "description is malformed"),
+    "a page": ("<html>", "description is malformed"),
+    "nothing": ("", "description is malformed"),
+    "no text": (b"\xff\xfe\x00\x80", "description is malformed"),
+    "half of one": (
+        "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
+        "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=rtpmap:96 VP8/90000\r\n",
+        "lacks ICE credentials",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+async def test_a_server_that_answers_nonsense_is_told(name: str) -> None:
+    body, sentence = NONSENSE[name]
+
+    async def answer(_request: web.Request) -> web.Response:
+        body_ = body if isinstance(body, bytes) else body.encode()
+        return web.Response(status=201, body=body_, headers={"Location": "/session"})
+
+    async with serving(answer) as url, crew(url) as load:
+        await load.fleet.join([PUBLISHER])
+        await load.reach(PUBLISHER, lambda sample: sample.state == "failed")
+        assert sentence in load[PUBLISHER].error
+
+
+@pytest.mark.parametrize("said", ["[1, 2]", "nope{", '"x"', '{"type": "error", "id": 1}'])
+@pytest.mark.parametrize("protocol", ["aiosfu", "janus"])
+async def test_nonsense_over_a_websocket_is_told(protocol: str, said: str) -> None:
+    async def babble(request: web.Request) -> web.WebSocketResponse:
+        web_socket = web.WebSocketResponse()
+        await web_socket.prepare(request)
+        async for _ in web_socket:
+            await web_socket.send_str(said)
+        return web_socket
+
+    options = {"protocol": protocol, "join_timeout": 1.0}
+    async with serving(babble) as url, crew(url.replace("http", "ws", 1), **options) as load:
+        await load.fleet.join([PUBLISHER])
+        await load.reach(PUBLISHER, lambda sample: sample.state == "failed")
+        error = load[PUBLISHER].error
+        # Janus may say anything that is not an answer at any time.
+        assert "cannot be understood" in error or (protocol == "janus" and "within 1 s" in error)

@@ -92,5 +92,11 @@ def test_every_payload_fits_and_leaves_room_for_the_stamp(size: int) -> None:
 
 
 def test_opus_of_several_frames_is_refused() -> None:
-    with pytest.raises(ValueError, match="not one Opus frame"):
+    with pytest.raises(ValueError, match="several frames"):
         opus_payloads(b"\x79" + bytes(40), MAX_SIZE)
+
+
+def test_opus_that_fits_in_no_packet_is_refused() -> None:
+    assert opus_payloads(b"\x78" + bytes(40), 51)
+    with pytest.raises(ValueError, match="41 bytes needs a larger packet"):
+        opus_payloads(b"\x78" + bytes(40), 50)

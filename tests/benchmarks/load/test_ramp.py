@@ -1,10 +1,14 @@
 """Where a ramp looks for the knee, and what it says of a step."""
 
+from collections import Counter
+
 import pytest
 
 from benchmarks.load.collector import Collector
+from benchmarks.load.failures import TOO_MANY_FILES
 from benchmarks.load.histogram import Histogram
 from benchmarks.load.model import ClientSample, LoadPlan, Sample
+from benchmarks.load.population import Population
 from benchmarks.load.ramp import Search, first_load, judge
 from benchmarks.load.result import Result, Step
 from benchmarks.load.server_stats import ServerReading
@@ -68,10 +72,11 @@ def window(
     delay: float = 0.001,
     drops: int = 0,
     late: float = 0,
+    kernel: int = 0,
 ) -> Window:
     collector = Collector(now=0.0)
     collector.receive(Sample(0, 0.0))
-    result = collector.begin(ServerReading(0.0), now=0.0)
+    result = collector.begin(ServerReading(0.0, kernel_drops=100), now=0.0)
     delays = Histogram()
     delays.add(delay)
     client = ClientSample(
@@ -85,12 +90,13 @@ def window(
         delays=delays,
     )
     collector.receive(Sample(0, 10.0, [client], socket_drops=drops, behind=late))
-    collector.end(result, ServerReading(0.005), now=10.0)
+    reading = ServerReading(0.005, kernel_drops=100 + kernel)
+    collector.end(result, reading, now=10.0)
     return result
 
 
 def test_good_step_passes() -> None:
-    step = judge(PLAN, 30.0, window())
+    step = judge(PLAN, 30.0, window(), Counter())
     assert (step.passed, step.reason, step.by_tester) == (True, "", False)
     assert step.packets_received == 100
     assert step.server_cpu_per_packet == pytest.approx(5e-6)
@@ -104,13 +110,46 @@ def test_good_step_passes() -> None:
         (window(expected=0, received=0), "nothing was received", False),
         (window(received=900, drops=3), "the tester itself lost 3 datagrams", True),
         (window(late=0.5), "the tester sent 500 ms too late", True),
+        (window(received=900, kernel=7), "the kernel dropped 7 packets on the way", True),
     ],
 )
 def test_step_that_is_too_much_says_why(measured: Window, reason: str, by_tester: bool) -> None:
-    step = judge(PLAN, 30.0, measured)
+    step = judge(PLAN, 30.0, measured, Counter())
     assert not step.passed
     assert step.reason.startswith(reason)
     assert step.by_tester is by_tester
+
+
+def test_kernel_that_dropped_what_others_sent_does_not_matter() -> None:
+    assert judge(PLAN, 30.0, window(kernel=7), Counter()).passed
+
+
+@pytest.mark.parametrize(
+    ("failures", "reason", "by_tester"),
+    [
+        ({"The room is full.": 2}, "2 clients failed: The room is full", False),
+        ({f"{TOO_MANY_FILES}: 9.": 1}, f"1 client failed: {TOO_MANY_FILES}: 9", True),
+    ],
+)
+def test_step_into_which_not_all_came_has_failed(
+    failures: dict[str, int], reason: str, by_tester: bool
+) -> None:
+    step = judge(PLAN, 30.0, window(), Counter(failures))
+    assert (step.passed, step.reason, step.by_tester) == (False, reason, by_tester)
+
+
+def test_rooms_grow_and_shrink_to_the_size_wanted_whoever_has_failed() -> None:
+    people = Population(LoadPlan("", rooms=2))
+    first, none = people.resize(3, publishes=False)
+    assert (len(first), none) == (6, [])
+    people.forget([first[0].name, "nobody"])
+    again, none = people.resize(3, publishes=False)
+    assert ([spec.room for spec in again], none) == ([first[0].room], [])
+    none, gone = people.resize(1, publishes=False)
+    assert none == []
+    assert [spec.room for spec in gone] == ["load-0"] * 2 + ["load-1"] * 2
+    assert again[0] in gone
+    assert len(people.present) == 2
 
 
 def steps(*told: tuple[float, bool, bool]) -> Result:

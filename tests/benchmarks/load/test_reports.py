@@ -141,11 +141,25 @@ def test_result_of_which_nothing_came_has_a_page_too() -> None:
     assert "Nobody is there." in outline(empty).text
 
 
-def test_tester_that_was_at_fault_is_named() -> None:
+def test_who_lost_and_what_was_not_as_asked_for_is_in_every_report() -> None:
     result = full_result()
-    result.metrics["tester_drops"] = 3.0
-    assert "The tester itself lost datagrams" in outline(result).text
-    result.metrics["tester_drops"], result.metrics["tester_behind"] = 0.0, 0.4
+    result.losses = ["7 packets are missing.", "The kernel dropped 5."]
+    result.notes = {"The server takes no simulcast.": 3}
+    result.media = {"vp8": "played as it is"}
+    lines = list(to_text(result))
+    assert "who lost 7 packets are missing." in lines
+    assert "         The kernel dropped 5." in lines
+    assert "note     The server takes no simulcast. (3 clients)" in lines
+    assert "clip     vp8: played as it is" in lines
+    text = outline(result).text
+    for told in ("7 packets are missing", "The kernel dropped 5", "takes no simulcast. (3 clients"):
+        assert told in text
+    assert from_json(to_json(result)) == result
+
+
+def test_tester_that_was_late_is_named() -> None:
+    result = full_result()
+    result.metrics["tester_behind"] = 0.4
     assert "The tester was late" in outline(result).text
     assert any("tester was late" in line for line in to_text(result))
 
