@@ -1,0 +1,360 @@
+"""The bandwidth to one subscriber, from whatever its client tells.
+
+Google congestion control (draft-ietf-rmcat-gcc-02) as it has become in libwebrtc, on bursts in the
+place of packets: transport-wide feedback gives delays and losses, REMB and receiver reports are
+used where there is none.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from sfu.congestion.acknowledged_bitrate import AcknowledgedBitrate
+from sfu.congestion.arrival_groups import ArrivalGroups
+from sfu.congestion.history import AckedBurst, FeedbackResult, SentHistory
+from sfu.congestion.loss import LossBound
+from sfu.congestion.overuse import OveruseDetector, State
+from sfu.congestion.probe import ProbeCluster, ProbeController
+from sfu.congestion.queue_delay import QueueDelay
+from sfu.congestion.rate_control import RateControl
+from sfu.congestion.remb import ReportControl
+from sfu.congestion.trendline import Trendline
+from sfu.wire.twcc import TransportFeedback
+
+Mode = Literal["transport_cc", "remb", "loss"]
+
+SILENCE = 1.0  # s, and a round trip, without any feedback: the path may be gone
+REPORT_SILENCE = 6.0  # s; reports come once a second, or every few seconds on a thin path
+BACK_OFF = 0.8  # each `CHECK` while it is silent
+CHECK = 0.5  # s
+FALL_BACK = 5.0  # s without transport-wide feedback, while other reports come
+ROUND_TRIP = 0.2  # s; before any is known
+ROUND_TRIP_VALID = 5.0  # s; a report's round trip, before that of the feedback is taken
+ROUND_TRIP_RISE = 1.05  # each feedback: the least one within the last seconds counts
+MAX_ROUND_TRIP = 3.0  # s; what is told beyond that is no reason to react even later
+
+
+class EstimatorSample(NamedTuple):
+    """The state of an estimator in numbers, for traces: bit/s, seconds, shares."""
+
+    estimate: float
+    delay_based: float
+    loss_based: float  # infinite for no bound
+    report_based: float
+    remb: float  # infinite for none
+    acknowledged: float  # 0 while unknown
+    capacity: float  # 0 while unknown
+    loss: float
+    inherent_loss: float
+    queue_delay: float
+    round_trip: float
+    in_flight: int  # bytes
+    trend: float  # ms
+    threshold: float  # ms
+    state: State
+    mode: Mode
+    probe: int  # id of the cluster that is under way, 0 for none
+    refused: int
+
+
+class BandwidthEstimator:
+    """Estimates what the path to one subscriber carries.
+
+    Call `sent` for each burst with a transport-wide number, before it leaves, and `receive_…` for
+    what comes back. A bad estimate of a lying client is bounded by `minimum` and `maximum`, and its
+    rise by what it acknowledges.
+
+    Args:
+        start: Bit/s before anything is known.
+        minimum: Bit/s; the estimate is never lower.
+        maximum: Bit/s; the estimate is never higher.
+
+    Attributes:
+        estimate: Bit/s.
+        state: What the delay tells.
+        mode: What the estimate rests on.
+        acknowledged_bitrate: What arrives, bit/s; None while it is not known.
+        queue_delay: Seconds that packets wait in queues of the path.
+    """
+
+    __slots__ = (
+        "_detector",
+        "_fallback",
+        "_feedback_round_trip",
+        "_groups",
+        "_heard",
+        "_heard_feedback",
+        "_history",
+        "_last_send",
+        "_losses",
+        "_maximum",
+        "_next_check",
+        "_probes",
+        "_queue",
+        "_rates",
+        "_received",
+        "_report_loss",
+        "_report_round_trip",
+        "_reported",
+        "_reported_total",
+        "_trendline",
+        "acknowledged_bitrate",
+        "estimate",
+        "mode",
+        "queue_delay",
+        "state",
+    )
+
+    def __init__(
+        self, *, start: float = 600_000, minimum: float = 30_000, maximum: float = 100e6
+    ) -> None:
+        self.estimate = float(start)
+        self.state: State = "normal"
+        self.mode: Mode = "loss"
+        self.acknowledged_bitrate: float | None = None
+        self.queue_delay = 0.0
+        self._maximum = maximum
+        self._history = SentHistory()
+        self._received = AcknowledgedBitrate()
+        self._rates = RateControl(start=start, minimum=minimum, maximum=maximum)
+        self._losses = LossBound()
+        self._fallback = ReportControl(start=start, minimum=minimum, maximum=maximum)
+        self._probes = ProbeController()
+        self._heard: float | None = None  # anything
+        self._heard_feedback: float | None = None
+        self._next_check: float | None = None
+        self._feedback_round_trip: float | None = None
+        self._report_round_trip: float | None = None
+        self._reported: float | None = None
+        self._reported_total = 0
+        self._report_loss = 0.0
+        self._restart()
+
+    def _restart(self) -> None:
+        """Arrival times before this cannot be compared with those behind it."""
+        self._groups = ArrivalGroups()
+        self._trendline = Trendline()
+        self._detector = OveruseDetector()
+        self._queue = QueueDelay()
+        self._received.reset()
+        self._last_send: float | None = None  # of the last group
+        self.state = "normal"
+        self.queue_delay = 0.0
+
+    @property
+    def round_trip(self) -> float:
+        """Seconds; the one that a receiver report told, else that of the feedback."""
+        if self._report_round_trip is not None:
+            return self._report_round_trip
+        if self._feedback_round_trip is not None:
+            return self._feedback_round_trip
+        return ROUND_TRIP
+
+    @property
+    def loss(self) -> float:
+        """Share of packets lost lately, 0..1."""
+        return self._losses.loss if self.mode == "transport_cc" else self._report_loss
+
+    @property
+    def refused(self) -> int:
+        """Feedbacks that told of what cannot be."""
+        return self._history.refused
+
+    @property
+    def in_flight(self) -> int:
+        """Bytes that were sent and not told of yet."""
+        return self._history.in_flight
+
+    def sent(self, first: int, sizes: Sequence[int], *, now: float, cluster: int = 0) -> None:
+        """Note a burst; see `SentHistory.sent`."""
+        if self._next_check is None:
+            self._heard = now
+            self._next_check = now + CHECK
+        self._history.sent(first, sizes, now=now, cluster=cluster)
+
+    def receive_feedback(self, feedback: TransportFeedback, *, now: float) -> None:
+        """Take a transport-wide feedback."""
+        result = self._history.take(feedback, now=now)
+        if result.restarted:
+            self._restart()
+        if not result.received:
+            return  # nothing new, or nothing but losses, which the next one tells again by its gap
+        if self.mode != "transport_cc":
+            self.mode = "transport_cc"
+            self._rates.follow(self.estimate)
+        self._heard = self._heard_feedback = now
+        newest = self._take_bursts(result.bursts)
+        sample = min(max(now - newest, 0.001), MAX_ROUND_TRIP)
+        previous = self._feedback_round_trip
+        self._feedback_round_trip = (
+            sample if previous is None else min(sample, previous * ROUND_TRIP_RISE)
+        )
+        if (
+            self._report_round_trip is not None
+            and self._reported is not None
+            and now - self._reported > ROUND_TRIP_VALID
+        ):
+            self._report_round_trip = None
+        self._update(result, now)
+
+    def _take_bursts(self, bursts: list[AckedBurst]) -> float:
+        """Run the delay-based boxes; returns when the newest of the bursts was sent."""
+        groups, queue, trendline = self._groups, self._queue, self._trendline
+        add = self._received.add
+        newest = 0.0
+        for burst in bursts:
+            if not burst.packets:
+                continue
+            add(burst)
+            newest = burst.send_time
+            group = groups.add(burst)
+            if group is None:
+                continue
+            send_time, arrival, _ = group
+            delay = arrival - send_time
+            self.queue_delay = queue.update(send_time, delay)
+            last = self._last_send
+            self._last_send = send_time
+            trend = trendline.update(arrival, delay)
+            self.state = self._detector.update(
+                trend,
+                0.0 if last is None else send_time - last,
+                self.queue_delay,
+                at=send_time,
+            )
+        return newest
+
+    def _update(self, result: FeedbackResult, now: float) -> None:
+        acknowledged = self.acknowledged_bitrate = self._received.update()
+        round_trip, queue = self.round_trip, self.queue_delay
+        overusing = self.state == "overusing"
+        rates = self._rates
+        came = acknowledged
+        if came is not None:
+            # What the path loses anyway has passed the bottleneck, or would have.
+            came /= 1 - self._losses.inherent
+        rates.update(
+            self.state,
+            came,
+            self._received.recent() if overusing else None,
+            round_trip=round_trip,
+            queue=queue,
+            now=now,
+        )
+        if overusing:
+            self._probes.overused(now=now)
+        proven = self._probes.receive(result.bursts, now=now)
+        if proven is not None and not overusing:
+            rates.prove(proven)
+        bound = self._losses.update(
+            result,
+            estimate=rates.estimate,
+            acknowledged=acknowledged,
+            queue=queue,
+            round_trip=round_trip,
+            now=now,
+        )
+        self.estimate = max(min(rates.estimate, bound), rates.minimum)
+
+    def receive_remb(self, bitrate: float, *, now: float) -> None:
+        """Take a REMB, bit/s; counts only while no transport-wide feedback comes."""
+        self._heard = now
+        self._fallback.receive_remb(bitrate, now=now)
+        self._fall_back(now)
+
+    def receive_report(self, fraction_lost: float, round_trip: float, *, now: float) -> None:
+        """Take the receiver reports of one RTCP packet.
+
+        Args:
+            fraction_lost: 0..1, of the packets of all streams since the reports before.
+            round_trip: Seconds; 0 where it is not known.
+            now: Monotonic seconds.
+        """
+        self._heard = now
+        if round_trip > 0:
+            self._report_round_trip = min(round_trip, MAX_ROUND_TRIP)
+        self._report_loss = fraction_lost = min(max(fraction_lost, 0.0), 1.0)
+        total = self._history.total
+        elapsed = None if self._reported is None else now - self._reported
+        if elapsed == 0:
+            return
+        sending = 8 * (total - self._reported_total) / elapsed if elapsed else 0.0
+        self._reported = now
+        self._reported_total = total
+        if self._uses_feedback(now):
+            return
+        self._fallback.receive_report(fraction_lost, self.round_trip, sending, now=now)
+        self._fall_back(now)
+
+    def _uses_feedback(self, now: float) -> bool:
+        heard = self._heard_feedback
+        return heard is not None and now - heard < FALL_BACK
+
+    def _fall_back(self, now: float) -> None:
+        if self._uses_feedback(now):
+            return
+        if self.mode == "transport_cc":
+            self._fallback.follow(self.estimate)
+        self.mode = "remb" if self._fallback.heard_remb(now=now) else "loss"
+        self.state = "normal"
+        self.estimate = self._fallback.estimate
+
+    def probe(self, *, goal: float, sending: float, now: float) -> ProbeCluster | None:
+        """The probe to send now, if any; see `ProbeController.wanted`.
+
+        Args:
+            goal: Bit/s from which on something could be improved.
+            sending: Bit/s of media now.
+            now: Monotonic seconds.
+        """
+        if self.mode != "transport_cc" or self.state != "normal":
+            return None
+        return self._probes.wanted(
+            now=now, estimate=self.estimate, goal=goal, sending=sending, maximum=self._maximum
+        )
+
+    def get_timer(self) -> float | None:
+        """When to call `handle_timer`; None while nothing was sent."""
+        return self._next_check
+
+    def handle_timer(self, *, now: float) -> None:
+        """Send less while the subscriber is silent: nobody knows what still goes through."""
+        assert self._heard is not None
+        self._next_check = now + CHECK
+        if not self._history.in_flight:
+            return
+        if self.mode == "transport_cc":
+            heard = self._heard_feedback or self._heard
+            silent = now - heard > SILENCE + self.round_trip
+        else:
+            silent = now - self._heard > REPORT_SILENCE
+        if silent:
+            self._rates.follow(self._rates.estimate * BACK_OFF)
+            self._fallback.follow(self._fallback.estimate * BACK_OFF)
+            self.estimate = min(
+                self.estimate,
+                (self._rates if self.mode == "transport_cc" else self._fallback).estimate,
+            )
+
+    def sample(self) -> EstimatorSample:
+        """Everything in numbers."""
+        rates, losses, probe = self._rates, self._losses, self._probes.cluster
+        return EstimatorSample(
+            estimate=self.estimate,
+            delay_based=rates.estimate,
+            loss_based=losses.bound,
+            report_based=self._fallback.estimate,
+            remb=self._fallback.remb,
+            acknowledged=self.acknowledged_bitrate or 0.0,
+            capacity=rates.capacity.mean or 0.0,
+            loss=self.loss,
+            inherent_loss=losses.inherent,
+            queue_delay=self.queue_delay,
+            round_trip=self.round_trip,
+            in_flight=self._history.in_flight,
+            trend=self._trendline.trend,
+            threshold=self._detector.threshold,
+            state=self.state,
+            mode=self.mode,
+            probe=probe.id if probe else 0,
+            refused=self._history.refused,
+        )

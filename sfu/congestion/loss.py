@@ -1,0 +1,164 @@
+"""The loss-based bound: tells loss that less sending would avoid from loss that the path just has.
+
+A radio link loses what it loses whatever is sent; a full queue, or a policer, loses what is too
+much. So a bound that was set because of loss is a trial: when less is sent and as much is lost, the
+loss is the path's own, and the bound is lifted. libwebrtc's second loss-based estimator searches a
+model of the path for the same distinction; a trial needs no model.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterable
+
+from sfu.congestion.history import AckedBurst, FeedbackResult
+
+INTERVAL = 0.25  # s; of one observation, so that a feedback with few packets does not count alone
+MIN_PACKETS = 10  # of one observation
+OBSERVATIONS = 4  # judged together, about 1 s
+QUEUED_EXCESS = 0.03  # of the packets; tolerated above the path's own loss where there is a queue
+UNQUEUED_EXCESS = 0.08  # and where there is none: with v1 of the draft, 10 % in all
+SIGMAS = 2.5  # of the share's own noise
+MIN_QUEUE = 0.025  # s
+OUTAGE = 0.1  # s; when nothing came for so long, the path was away, not full
+RESPONSE = 0.3  # s; on top of the round trip, until a change shows in what is told
+JUDGED = 0.6  # of the loss before: when so much stays, less sending did not help
+SLOWER = 0.95  # of the rate before: to judge, less must really be sent
+RECOVERY = 0.15  # per s
+LEARNING = 0.05  # of the difference to the path's own loss, for each observation
+MAX_INHERENT = 0.3  # nobody can watch a call that loses more
+
+
+class LossBound:
+    """An upper bound of the estimate, from what the feedback tells as lost.
+
+    Attributes:
+        bound: Bit/s; infinite while loss is no reason to send less.
+        loss: Share of packets lost within the last second or so, 0..1.
+        inherent: Share that the path loses whatever is sent, 0..1.
+    """
+
+    __slots__ = (
+        "_began",
+        "_lost",
+        "_observed",
+        "_received",
+        "_set_at",
+        "_trial",
+        "bound",
+        "inherent",
+        "loss",
+    )
+
+    def __init__(self) -> None:
+        self.bound = math.inf
+        self.loss = 0.0
+        self.inherent = 0.0
+        self._observed: deque[tuple[int, int]] = deque(maxlen=OBSERVATIONS)  # received, lost
+        self._received = self._lost = 0
+        self._began: float | None = None
+        self._set_at = -math.inf
+        self._trial: tuple[float, float] | None = None  # loss and rate before the bound was set
+
+    def update(
+        self,
+        result: FeedbackResult,
+        *,
+        estimate: float,
+        acknowledged: float | None,
+        queue: float,
+        round_trip: float,
+        now: float,
+    ) -> float:
+        """Take what a feedback tells.
+
+        Args:
+            result: The feedback against what was sent.
+            estimate: The delay-based one, bit/s.
+            acknowledged: What comes, bit/s.
+            queue: Delay in queues, seconds.
+            round_trip: Seconds.
+            now: Monotonic seconds.
+
+        Returns:
+            `bound`.
+        """
+        self._received += result.received
+        if result.lost or result.recovered:
+            lost = result.lost - result.recovered
+            if result.lost:
+                lost -= _outages(result.bursts)
+            self._lost += lost
+        if self._began is None:
+            self._began = now
+        elapsed = now - self._began
+        total = self._received + max(self._lost, 0)
+        if elapsed < INTERVAL or total < MIN_PACKETS:
+            return self.bound
+        self._observed.append((self._received, max(self._lost, 0)))
+        self._received = 0
+        self._lost = min(self._lost, 0)  # what came late was lost in an observation before
+        self._began = now
+        total = sum(received + lost for received, lost in self._observed)
+        self.loss = sum(lost for _, lost in self._observed) / total
+        self._judge(total, estimate, acknowledged, queue, round_trip, elapsed, now)
+        return self.bound
+
+    def _judge(
+        self,
+        total: int,
+        estimate: float,
+        acknowledged: float | None,
+        queue: float,
+        round_trip: float,
+        elapsed: float,
+        now: float,
+    ) -> None:
+        loss, inherent = self.loss, self.inherent
+        full = len(self._observed) == OBSERVATIONS
+        noise = SIGMAS * math.sqrt(max(inherent, 0.01) / total)
+        excess = QUEUED_EXCESS if queue >= MIN_QUEUE else UNQUEUED_EXCESS
+        congested = full and loss > inherent + excess + noise
+        if self._trial is not None and full:
+            loss_before, rate_before = self._trial
+            slower = acknowledged is not None and (
+                acknowledged / (1 - loss) < SLOWER * rate_before if loss < 1 else False
+            )
+            if slower:
+                self._trial = None
+                if loss > JUDGED * loss_before and queue < MIN_QUEUE:
+                    self.inherent = min(loss, MAX_INHERENT)
+                    self.bound = math.inf
+                    return
+        if congested and now - self._set_at > round_trip + RESPONSE:
+            before = min(self.bound, estimate)
+            came = acknowledged if acknowledged is not None else before * (1 - loss)
+            self.bound = min(max(came, before / 2), before)
+            self._set_at = now
+            self._trial = (loss, came / max(1 - loss, 0.1))
+            self._observed.clear()  # what follows is judged by itself
+        elif not congested and full:
+            if loss < inherent:
+                self.inherent += 2 * LEARNING * (loss - inherent)
+            elif queue < MIN_QUEUE:
+                self.inherent += LEARNING * (loss - inherent)
+            if self.bound < math.inf:
+                self.bound *= 1 + RECOVERY * min(elapsed, 1.0)
+                if self.bound > estimate:
+                    self.bound = math.inf
+
+
+def _outages(bursts: Iterable[AckedBurst]) -> int:
+    """Packets lost while nothing at all came for longer than `OUTAGE`."""
+    packets = run = 0
+    began = ended = 0.0
+    for burst in bursts:
+        if burst.packets:
+            if run and ended - began >= OUTAGE:
+                packets += run
+            run = 0
+        elif burst.lost:
+            if not run:
+                began = burst.send_time
+            ended = burst.send_time
+            run += burst.lost
+    return packets + (run if ended - began >= OUTAGE else 0)

@@ -1,0 +1,211 @@
+"""The delay-based estimate: additive or multiplicative increase, multiplicative decrease.
+
+draft-ietf-rmcat-gcc-02 section 5.5, with libwebrtc's later link-capacity estimate in the place of
+the "near maximum" region.
+"""
+
+import math
+
+from sfu.congestion.overuse import State
+
+DECREASE = 0.85  # of what the path delivers (gcc-02 5.5: beta)
+DEEP_DECREASE = 0.6  # with a queue of `DEEP_QUEUE`: it must not only stop growing, but go
+DEEP_QUEUE = 0.3  # s
+SHALLOW_QUEUE = 0.05  # s; up to here the plain decrease empties it soon enough
+INCREASE = 0.08  # per s (gcc-02 5.5: eta), while nothing is known of the capacity
+MIN_ADDITIVE = 4000.0  # bit/s per s
+RESPONSE = 0.1  # s; what the detector needs, on top of the round trip
+PACKET_BITS = 8 * 1200
+FRAME_RATE = 30.0
+HEADROOM = 1.5  # of what is acknowledged: more than that nobody has tried
+HEADROOM_BITRATE = 10_000.0  # bit/s; on top, for what is sent when nearly nothing is
+MAX_STEP = 1.0  # s; what a pause counts at most
+SATURATED = 0.9  # of what is sent: less coming is a link that is full
+CLEAR = 0.02  # s; no queue to speak of …
+CLEAR_TIME = 1.0  # s; … for so long: the next queue is another one
+FUTILE = 3  # decreases that did not clear the queue: it is somebody else's
+SHARED_QUEUE = 0.4  # s; more of somebody else's queue is nothing to live with either
+PLENTY = 0.65  # of the estimate: sending less is limited by the media, not by us
+
+
+class LinkCapacity:
+    """Mean and deviation of the rates at which the path was found to be full.
+
+    Attributes:
+        mean: Bit/s; None while nothing is known.
+    """
+
+    __slots__ = ("_deviation", "mean")
+
+    def __init__(self) -> None:
+        self.mean: float | None = None
+        self._deviation = 0.4  # kbit/s, square of the error over the mean
+
+    def add(self, bitrate: float, weight: float = 0.05) -> None:
+        """Note a rate at which the path was full."""
+        if self.mean is None:
+            self.mean = bitrate
+            return
+        self.mean += weight * (bitrate - self.mean)
+        error = (bitrate - self.mean) / 1000
+        deviation = self._deviation + weight * (
+            error * error / max(self.mean / 1000, 1.0) - self._deviation
+        )
+        self._deviation = min(max(deviation, 0.4), 2.5)  # 25 to 160 kbit/s, each way, at 1.6 Mbit/s
+
+    def includes(self, bitrate: float) -> int:
+        """-1, 0, 1: the rate is below, within, above what this path has been found to carry."""
+        if self.mean is None:
+            return 0
+        margin = 3 * math.sqrt(self._deviation * self.mean / 1000) * 1000
+        return (bitrate > self.mean + margin) - (bitrate < self.mean - margin)
+
+    def forget(self) -> None:
+        """The path has become another one."""
+        self.mean = None
+
+
+class RateControl:
+    """The estimate that follows what the overuse detector says.
+
+    Attributes:
+        estimate: Bit/s.
+        capacity: What the path was found to carry.
+        minimum: Bit/s; the estimate is never lower.
+    """
+
+    __slots__ = (
+        "_decreased",
+        "_futile",
+        "_maximum",
+        "_queued",
+        "_updated",
+        "capacity",
+        "estimate",
+        "minimum",
+    )
+
+    def __init__(self, *, start: float, minimum: float, maximum: float) -> None:
+        self.estimate = start
+        self.capacity = LinkCapacity()
+        self.minimum = minimum
+        self._maximum = maximum
+        self._updated: float | None = None
+        self._decreased = float("-inf")
+        self._queued = float("-inf")  # when there was a queue for the last time
+        self._futile = 0  # decreases since the queue was clear
+
+    def update(
+        self,
+        state: State,
+        acknowledged: float | None,
+        recent: tuple[float, float] | None,
+        *,
+        round_trip: float,
+        queue: float,
+        now: float,
+    ) -> float:
+        """Move the estimate after a feedback.
+
+        Args:
+            state: Of the detector.
+            acknowledged: What comes, bit/s.
+            recent: What came and what was sent lately, bit/s each.
+            round_trip: Seconds.
+            queue: Delay in queues, seconds.
+            now: Monotonic seconds.
+
+        Returns:
+            The estimate, bit/s.
+        """
+        elapsed = 0.0 if self._updated is None else min(now - self._updated, MAX_STEP)
+        self._updated = now
+        if queue >= CLEAR:
+            self._queued = now
+        elif now - self._queued > CLEAR_TIME:
+            self._futile = 0
+        if state == "overusing" and not self._is_shared(recent, queue):
+            self._overuse(acknowledged, recent, round_trip, queue, now)
+        elif state != "underusing" and acknowledged is not None:
+            # While the queue empties (underusing), the rate is held.
+            self._increase(acknowledged, round_trip, elapsed)
+        return self.estimate
+
+    def prove(self, bitrate: float) -> None:
+        """Take over what a probe has shown, if that is more."""
+        if bitrate > self.estimate:
+            self._set(bitrate)
+            if self.capacity.includes(bitrate) > 0:
+                self.capacity.forget()
+
+    def follow(self, bitrate: float) -> None:
+        """Go on from what is known from elsewhere."""
+        self._set(bitrate)
+
+    def _set(self, bitrate: float) -> None:
+        self.estimate = min(max(bitrate, self.minimum), self._maximum)
+
+    def _is_shared(self, recent: tuple[float, float] | None, queue: float) -> bool:
+        """Whether the queue is kept up by another flow, which would take all that we give up.
+
+        Sending less has not cleared it, and what we send goes through. Then loss is what tells.
+        """
+        if self._futile < FUTILE or queue > SHARED_QUEUE or recent is None:
+            return False
+        received, sent = recent
+        return received >= SATURATED * sent
+
+    def _increase(self, acknowledged: float, round_trip: float, elapsed: float) -> None:
+        if self.capacity.includes(acknowledged) > 0:
+            self.capacity.forget()
+        estimate = self.estimate
+        limit = max(HEADROOM * acknowledged + HEADROOM_BITRATE, estimate)
+        if self.capacity.mean is None:
+            estimate += max(INCREASE * estimate, 1000.0) * elapsed
+        else:
+            # About one packet for each response time.
+            frame = estimate / FRAME_RATE
+            packet = frame / math.ceil(frame / PACKET_BITS)
+            estimate += max(packet / (round_trip + RESPONSE), MIN_ADDITIVE) * elapsed
+        self._set(min(estimate, limit))
+
+    def _overuse(
+        self,
+        acknowledged: float | None,
+        recent: tuple[float, float] | None,
+        round_trip: float,
+        queue: float,
+        now: float,
+    ) -> None:
+        """Decrease, at most once in each response time unless far too much is sent."""
+        estimate = self.estimate
+        came = acknowledged
+        saturated = False
+        if recent is not None:
+            received, sent = recent
+            saturated = received < SATURATED * sent
+            if came is None or (saturated and received < DECREASE * came):
+                # The longer mean still holds what came before the capacity went down.
+                came = received
+        too_early = now - self._decreased < round_trip + RESPONSE
+        if too_early and not (saturated and came is not None and came < estimate / 2):
+            return
+        self._decreased = now
+        self._futile += 1
+        depth = min(max((queue - SHALLOW_QUEUE) / (DEEP_QUEUE - SHALLOW_QUEUE), 0.0), 1.0)
+        factor = DECREASE - depth * (DECREASE - DEEP_DECREASE)
+        if came is None:
+            self._set(estimate / 2)
+            return
+        target = factor * came
+        if came < PLENTY * estimate and not saturated:
+            # Little comes because little is sent; that tells nothing of what would go through.
+            target = max(target, factor * estimate)
+        else:
+            if self.capacity.includes(came) < 0:
+                self.capacity.forget()
+            self.capacity.add(came)
+        if target >= estimate and self.capacity.mean is not None:
+            target = factor * self.capacity.mean
+        if target < estimate:
+            self._set(target)
