@@ -6,6 +6,7 @@ from struct import Struct
 from sfu.errors import ParseError
 from sfu.wire.extensions import ONE_BYTE_PROFILE, TWO_BYTE_PROFILE, encode_header_extensions
 from sfu.wire.parameters import Codec
+from sfu.wire.payload.frame import FrameInfo
 
 HEADER_SIZE = 12
 NO_EXTENSIONS: dict[int, bytes] = {}  # shared by all packets without any: never write to it
@@ -33,6 +34,8 @@ class RtpPacket:
         index: Unwrapped sequence number, set by the stream; -1 before.
         codec: What the payload type means, set by the stream.
         key_frame: Whether a key frame begins here, set by the stream.
+        frame: Its frame and layer, set by a `FrameReader`; None before, and where they cannot be
+            read.
     """
 
     __slots__ = (
@@ -40,6 +43,7 @@ class RtpPacket:
         "codec",
         "csrcs",
         "extensions",
+        "frame",
         "index",
         "key_frame",
         "marker",
@@ -77,6 +81,7 @@ class RtpPacket:
         self.index = -1
         self.codec: Codec | None = None
         self.key_frame = False
+        self.frame: FrameInfo | None = None
 
     def __repr__(self) -> str:
         return (

@@ -1,4 +1,4 @@
-"""What a forwarder must know of the payload formats: where a key frame begins, and layers."""
+"""What a forwarder must know of the payload formats: key frames, sizes, layers."""
 
 from collections.abc import Callable
 
@@ -19,3 +19,27 @@ def key_frame_detector(codec: Codec) -> Callable[[bytes], bool]:
     It never raises, whatever the payload. Codecs without key frames get one that says no.
     """
     return _DETECTORS.get(codec.name, opus.is_key_frame)
+
+
+_SIZES: dict[str, Callable[[bytes], tuple[int, int] | None]] = {
+    "VP8": vp8.frame_size,
+    "VP9": vp9.frame_size,
+    "H264": h264.frame_size,
+    "AV1": av1.frame_size,
+}
+
+
+def frame_size_reader(codec: Codec) -> Callable[[bytes], tuple[int, int] | None]:
+    """The function that tells (width, height) in pixels where a payload of `codec` has them.
+
+    All of them have them in key frames. It never raises, whatever the payload.
+    """
+    return _SIZES.get(codec.name, opus.frame_size)
+
+
+def picture_id_widener(codec: Codec) -> Callable[[bytes], bytes] | None:
+    """The function that makes room for a picture id of 15 bits; None where there is none to patch.
+
+    The offsets in a projection's patches are those of payloads that went through it.
+    """
+    return {"VP8": vp8.widen_picture_id, "VP9": vp9.widen_picture_id}.get(codec.name)

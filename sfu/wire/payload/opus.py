@@ -8,6 +8,10 @@ def is_key_frame(payload: bytes) -> bool:  # noqa: ARG001 - the signature of all
     return False
 
 
+def frame_size(payload: bytes) -> None:
+    """None: sound has no size."""
+
+
 def red_primary(payload: bytes) -> tuple[int, bytes] | None:
     """The newest block of a redundant payload: its payload type and its bytes.
 

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+_START_CODE = b"\x9d\x01\x2a"  # RFC 6386 9.1
+
 
 class Vp8Descriptor(NamedTuple):
     """The payload descriptor in front of VP8 data.
@@ -117,3 +119,32 @@ def is_key_frame(payload: bytes) -> bool:
         if flags & 0x30:
             position += 1
     return position < size and not payload[position] & 1
+
+
+def frame_size(payload: bytes) -> tuple[int, int] | None:
+    """Width and height that the key frame beginning in this payload tells, in pixels.
+
+    None for anything else, and for a frame that is cut short or encrypted end to end.
+    """
+    if not is_key_frame(payload):
+        return None
+    descriptor = parse_descriptor(payload)
+    if descriptor is None:
+        return None
+    position = descriptor.size + 3  # behind the frame tag
+    if len(payload) < position + 7 or payload[position : position + 3] != _START_CODE:
+        return None
+    # RFC 6386 9.1: 14 bits each, little-endian; the two above them are for scaling.
+    width = payload[position + 3] | (payload[position + 4] & 0x3F) << 8
+    height = payload[position + 5] | (payload[position + 6] & 0x3F) << 8
+    return (width, height) if width and height else None
+
+
+def widen_picture_id(payload: bytes) -> bytes:
+    """The payload with its picture id in 15 bits, so that any number can be patched into it.
+
+    A payload without picture id, or with one of 15 bits, comes back as it is.
+    """
+    if len(payload) < 3 or payload[0] < 0x80 or payload[1] < 0x80 or payload[2] >= 0x80:
+        return payload
+    return b"%b\x80%b" % (payload[:2], payload[2:])

@@ -2,7 +2,13 @@
 
 from typing import NamedTuple
 
+from sfu.errors import ParseError
+from sfu.wire.bits import BitReader
+
 MAX_REFERENCES = 3  # RFC 9628 4.2: P_DIFF is repeated up to three times
+_SYNC_CODE = 0x498342  # VP9 bitstream specification 7.2
+_SRGB = 7  # color_space
+_HEADER_SIZE = 32  # bytes; more than what comes before the size in an uncompressed header
 
 
 class Vp9Descriptor(NamedTuple):
@@ -24,6 +30,7 @@ class Vp9Descriptor(NamedTuple):
         tl0_picture_index: Number of the temporal base layer frame, 8 bits, None when absent.
         references: Distances in pictures to the ones needed, in flexible mode.
         spatial_layers: Number of spatial layers that a scalability structure tells of; 0 without.
+        layer_sizes: Their widths and heights in pixels; empty where they are not told.
     """
 
     size: int
@@ -41,6 +48,7 @@ class Vp9Descriptor(NamedTuple):
     tl0_picture_index: int | None
     references: tuple[int, ...]
     spatial_layers: int
+    layer_sizes: tuple[tuple[int, int], ...]
 
 
 def parse_descriptor(payload: bytes) -> Vp9Descriptor | None:
@@ -58,6 +66,7 @@ def _parse_descriptor(payload: bytes) -> Vp9Descriptor | None:
     picture_id_bits = temporal_layer = spatial_layer = spatial_layers = 0
     switching_up = inter_layer_predicted = False
     references: list[int] = []
+    layer_sizes: tuple[tuple[int, int], ...] = ()
     flexible = bool(first & 0x10)
     if first & 0x80:  # I
         picture_id = payload[position]
@@ -87,6 +96,8 @@ def _parse_descriptor(payload: bytes) -> Vp9Descriptor | None:
             position += 1
     if first & 0x02:  # V
         spatial_layers = (payload[position] >> 5) + 1
+        if payload[position] & 0x10:  # Y
+            layer_sizes = _layer_sizes(payload, position + 1, spatial_layers)
         position = _skip_scalability_structure(payload, position)
     if position > len(payload):
         return None
@@ -106,6 +117,14 @@ def _parse_descriptor(payload: bytes) -> Vp9Descriptor | None:
         tl0_picture_index,
         tuple(references),
         spatial_layers,
+        layer_sizes,
+    )
+
+
+def _layer_sizes(payload: bytes, position: int, count: int) -> tuple[tuple[int, int], ...]:
+    return tuple(
+        (payload[at] << 8 | payload[at + 1], payload[at + 2] << 8 | payload[at + 3])
+        for at in range(position, position + 4 * count, 4)
     )
 
 
@@ -144,3 +163,59 @@ def is_key_frame(payload: bytes) -> bool:
             return False
         position += 1
     return position < size
+
+
+def frame_size(payload: bytes) -> tuple[int, int] | None:
+    """Width and height in pixels that this payload tells, those of the highest spatial layer.
+
+    They come from the scalability structure, else from the header of the key frame that begins
+    here. None where there is neither, and where either is cut short or makes no sense.
+    """
+    descriptor = parse_descriptor(payload)
+    if descriptor is None:
+        return None
+    if descriptor.layer_sizes:
+        # A layer that is not sent now may be told with a size of zero.
+        width, height = max(descriptor.layer_sizes)
+        return (width, height) if width and height else None
+    if not descriptor.start or descriptor.inter_predicted or descriptor.spatial_layer:
+        return None
+    try:
+        return _key_frame_size(BitReader(payload[descriptor.size :][:_HEADER_SIZE]))
+    except ParseError:
+        return None
+
+
+def _key_frame_size(bits: BitReader) -> tuple[int, int] | None:
+    """What an uncompressed header tells (VP9 bitstream specification 6.2)."""
+    if bits.read(2) != 2:  # frame_marker
+        return None
+    profile = bits.read(1) | bits.read(1) << 1
+    if profile == 3:
+        bits.read(1)
+    if bits.flag() or bits.flag():  # show_existing_frame; frame_type, 0 is a key frame
+        return None
+    bits.read(2)  # show_frame, error_resilient_mode
+    if bits.read(24) != _SYNC_CODE:
+        return None
+    if profile >= 2:
+        bits.read(1)  # 10 or 12 bits
+    if bits.read(3) != _SRGB:
+        bits.read(1)  # color_range
+        if profile & 1:
+            bits.read(3)  # subsampling
+    elif profile & 1:
+        bits.read(1)
+    else:
+        return None  # sRGB is for profiles 1 and 3 only
+    return bits.read(16) + 1, bits.read(16) + 1
+
+
+def widen_picture_id(payload: bytes) -> bytes:
+    """The payload with its picture id in 15 bits, so that any number can be patched into it.
+
+    A payload without picture id, or with one of 15 bits, comes back as it is.
+    """
+    if len(payload) < 2 or payload[0] < 0x80 or payload[1] >= 0x80:
+        return payload
+    return b"%b\x80%b" % (payload[:1], payload[1:])

@@ -1,0 +1,123 @@
+"""One stream as one subscriber gets it: which packets, and with what numbers in their payloads."""
+
+from typing import NamedTuple, Protocol
+
+from sfu.wire.rtp import RtpPacket
+
+MAX_PICTURES = 128  # remembered of a stream: 2 s at 60 pictures/s; later than that nothing helps
+MAX_GAP = 64  # pictures; behind more lost ones than these, no late one is waited for
+
+DROPPED = -1  # in place of the number of a picture that is never sent
+
+
+class Patch(NamedTuple):
+    """What to change in a packet as it is sent.
+
+    Attributes:
+        payload: (Offset, bytes to put there), offsets in the payload with a picture id of 15 bits
+            (`sfu.wire.payload.picture_id_widener`).
+        marker: Whether to set the marker bit; else it stays as it came.
+        descriptor: The dependency descriptor to send in place of the one that came, of whatever
+            length; None to leave it.
+    """
+
+    payload: tuple[tuple[int, bytes], ...] = ()
+    marker: bool = False
+    descriptor: bytes | None = None
+
+
+NO_PATCH = Patch()  # always this object: `patch is NO_PATCH`
+
+
+class Projection(Protocol):
+    """Chooses the packets of one layer out of a stream and hides that there were others.
+
+    It expects packets whose `frame` a `FrameReader` has set. Sequence numbers are not its business:
+    a packet that is not sent leaves a gap in them for whoever rewrites them.
+    """
+
+    @property
+    def current(self) -> tuple[int, int]:
+        """Spatial and temporal layer that are sent now, which follow the target as frames allow."""
+
+    @property
+    def needs_key_frame(self) -> bool:
+        """Whether the spatial layer asked for last cannot be reached without a key frame."""
+
+    def start(self, packet: RtpPacket) -> None:
+        """Go on with another stream, or anew with the same.
+
+        Numbers go on behind those that were sent. Late packets of the stream before still pass.
+
+        Args:
+            packet: The first one of a key frame, `accept` it next.
+        """
+
+    def accept(self, packet: RtpPacket, *, spatial: int, temporal: int) -> Patch | None:
+        """How to send this packet.
+
+        A late packet of a picture that was sent passes, with the numbers of that picture; one of a
+        picture that was not never does.
+
+        Args:
+            packet: Of any stream.
+            spatial: Highest spatial layer wanted.
+            temporal: Highest temporal layer wanted.
+
+        Returns:
+            What to change in it, `NO_PATCH` where there is nothing; None when it is not sent.
+        """
+
+
+class PlainProjection:
+    """A stream without layers of its own: H.264, and whatever we know nothing of."""
+
+    __slots__ = ()
+
+    current = (0, 0)
+    needs_key_frame = False
+
+    def start(self, packet: RtpPacket) -> None:
+        """Nothing in the payload counts."""
+
+    def accept(self, packet: RtpPacket, *, spatial: int, temporal: int) -> Patch | None:  # noqa: ARG002
+        """Everything is sent as it is."""
+        return NO_PATCH
+
+
+class Pictures:
+    """What became of the newest pictures of one stream: a number for each, bounded.
+
+    Attributes:
+        ssrc: Of the stream.
+        highest: Newest picture of all.
+        decided: Picture → whatever its projection noted.
+        expected: Picture → the like for those that have not come yet, but may come late.
+    """
+
+    __slots__ = ("decided", "expected", "highest", "ssrc")
+
+    def __init__(self, ssrc: int, before: int) -> None:
+        """`before` is the picture in front of the first one."""
+        self.ssrc = ssrc
+        self.highest = before
+        self.decided: dict[int, int] = {}
+        self.expected: dict[int, int] = {}
+
+    def decide(self, picture: int, value: int) -> None:
+        """Note what became of it, and forget the oldest."""
+        decided = self.decided
+        decided[picture] = value
+        if len(decided) > MAX_PICTURES:
+            del decided[next(iter(decided))]
+
+    def skip(self, picture: int, shift: int) -> None:
+        """`picture` is the new highest: note those lost before it, each as itself and `shift`."""
+        first = self.highest + 1
+        if picture != first and picture - first <= MAX_GAP:
+            expected = self.expected
+            for lost in range(first, picture):
+                expected[lost] = lost + shift
+            while len(expected) > MAX_PICTURES:
+                del expected[next(iter(expected))]
+        self.highest = picture
