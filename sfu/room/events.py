@@ -4,6 +4,7 @@
      ├─ ParticipantJoined, ParticipantUpdated, ParticipantLeft
      ├─ TrackPublished, TrackUnpublished, TrackUpdated
      ├─ SubscriptionChanged, NegotiationNeeded, MediaStateChanged
+     ├─ SpeakersChanged, ConnectionQualityChanged, LayersWanted, MediaReport
      ├─ DataReceived, ChannelMessage
      └─ RoomUpdated, Disconnected
 
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from sfu.room.media_status import MediaStatus
     from sfu.room.participant import Participant
     from sfu.room.room import Room
     from sfu.room.track import Track
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 SubscriptionState = Literal["active", "paused", "failed"]
 MediaTarget = Literal["publisher", "subscriber"]
 MediaState = Literal["connected", "failed", "closed"]
+Quality = Literal["excellent", "good", "poor", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +81,15 @@ class SubscriptionChanged:
     Attributes:
         track: The track.
         state: "active", "paused" or "failed".
-        reason: "", "muted", "codec_unsupported", "unsubscribed" or "limit_reached".
+        reason: "", "muted", "codec_unsupported", "unsubscribed", "limit_reached", "bandwidth",
+            "hidden", "paused", "last_n" or "not_live".
+        detail: The same for people, with figures where there are some.
     """
 
     track: Track
     state: SubscriptionState
     reason: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,53 @@ class MediaStateChanged:
     target: MediaTarget
     state: MediaState
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Someone who speaks; `level` is 0 to 1, the loudest is 1."""
+
+    participant: Participant
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakersChanged:
+    """Who speaks now, the dominant speaker first; nobody when it is empty."""
+
+    speakers: tuple[Speaker, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionQualityChanged:
+    """How good someone's connection is; `score` is a mean opinion score, 1 to 5."""
+
+    participant: Participant
+    quality: Quality
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class LayerWanted:
+    """Whether anybody wants a simulcast layer; `rid` is empty where there is only one."""
+
+    rid: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LayersWanted:
+    """Told to a track's publisher: what nobody wants need not be encoded."""
+
+    track: Track
+    layers: tuple[LayerWanted, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaReport:
+    """What the participant gets and why; told once a second to those who watch."""
+
+    status: MediaStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +211,10 @@ RoomEvent = (
     | SubscriptionChanged
     | NegotiationNeeded
     | MediaStateChanged
+    | SpeakersChanged
+    | ConnectionQualityChanged
+    | LayersWanted
+    | MediaReport
     | DataReceived
     | ChannelMessage
     | RoomUpdated
