@@ -1,4 +1,4 @@
-"""What a participant receives now and received in the last minute, and the reason for each choice."""
+"""What a participant receives now and received lately, and the reason for each choice."""
 
 from __future__ import annotations
 
