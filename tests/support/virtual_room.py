@@ -95,6 +95,8 @@ class VirtualClient:
         down: The link from it.
         received: RTP packets in the order of arrival, retransmission streams included.
         rtcp: RTCP packets in the order of arrival.
+        on_rtp: Called with each of `received`.
+        on_rtcp: Called with each of `rtcp`.
     """
 
     _next_port = 50000
@@ -117,6 +119,7 @@ class VirtualClient:
         self.received: list[RtpPacket] = []
         self.rtcp: list[RtcpPacket] = []
         self.on_rtp: Callable[[RtpPacket], None] = lambda packet: None
+        self.on_rtcp: Callable[[RtcpPacket], None] = lambda packet: None
         self._transport_sequence = -1
         self._outbox = Outbox(1 << 16)
         self._batch = ReceiveBatch()
@@ -203,7 +206,10 @@ class VirtualClient:
             if 192 <= data[1] <= 223:
                 plain = self.srtp.unprotect_rtcp(data)
                 if plain is not None:  # else the link has doubled it
-                    self.rtcp += parse_compound(plain)
+                    packets = parse_compound(plain)
+                    self.rtcp += packets
+                    for report in packets:
+                        self.on_rtcp(report)
                 return
             self._batch.load(((data, source),))
             length = self.srtp.unprotect_in_place(self._batch.pointers[0], len(data))
