@@ -1,5 +1,7 @@
 """Someone else's download through the same bottleneck: TCP Reno in virtual time (RFC 5681)."""
 
+from functools import partial
+
 from tests.support.bottleneck import Bottleneck
 from tests.support.link import VirtualTime
 
@@ -67,10 +69,10 @@ class RenoFlow:
             sent, turn = self._time.now, self._turn
             departure = self._bottleneck.pass_through(SEGMENT, flow=self.name)
             if departure is None:
-                self._time.call_later(self._round_trip, lambda s=sent, t=turn: self._missed(s, t))
+                self._time.call_later(self._round_trip, partial(self._missed, sent, turn))
             else:
                 arrival = departure + self._bottleneck.delay + self._back
-                self._time.call_at(arrival, lambda s=sent, t=turn: self._acknowledge(s, t))
+                self._time.call_at(arrival, partial(self._acknowledge, sent, turn))
 
     def _acknowledge(self, sent: float, turn: int) -> None:
         if turn != self._turn:

@@ -1,4 +1,6 @@
+from functools import partial
 from math import inf, isclose
+from typing import Any
 
 import pytest
 
@@ -15,10 +17,10 @@ SIZE = 972  # bytes; with headers 1000
 class Path:
     """Packets at regular times through a bottleneck."""
 
-    def __init__(self, **conditions: object) -> None:
+    def __init__(self, **conditions: Any) -> None:
         self.time = VirtualTime(50.0)
         self.arrived: list[tuple[float, int]] = []
-        self.bottleneck = Bottleneck(self.time, self._arrive, **{"seed": 1, **conditions})
+        self.bottleneck = Bottleneck(self.time, self._arrive, **{"seed": 1} | conditions)
 
     def _arrive(self, data: bytes, source: Address) -> None:
         assert source == ADDRESS
@@ -27,7 +29,7 @@ class Path:
     def send(self, count: int, interval: float) -> list[tuple[float, int]]:
         for i in range(count):
             data = i.to_bytes(4) + bytes(SIZE - 4)
-            self.time.call_later(i * interval, lambda d=data: self.bottleneck.send(d, ADDRESS))
+            self.time.call_later(i * interval, partial(self.bottleneck.send, data, ADDRESS))
         self.time.run(count * interval + 20)
         return self.arrived
 
@@ -124,9 +126,9 @@ def test_statistics_tell_waiting_and_use() -> None:
 
 
 def test_same_seed_same_path() -> None:
-    conditions = {"loss": 0.1, "jitter": 0.02, "reorder": 0.05, "capacity": 1e6}
+    conditions: dict[str, Any] = {"loss": 0.1, "jitter": 0.02, "reorder": 0.05, "capacity": 1e6}
     assert Path(**conditions).send(300, 0.01) == Path(**conditions).send(300, 0.01)
-    other = Path(**conditions, **{"seed": 2}).send(300, 0.01)
+    other = Path(**conditions, seed=2).send(300, 0.01)
     assert other != Path(**conditions).send(300, 0.01)
 
 
