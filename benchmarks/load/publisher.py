@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.load.connection import Connection
@@ -48,12 +48,17 @@ class Publisher:
         streams: What to send.
         fps: Video frames a second; may be changed at any time.
         loss: What to drop.
-        mute: When to pause.
+        mute: When to pause; for a server that wants to know of it, see `on_mute`.
         answer_nacks: Whether to send lost packets again.
         phase: 0..1, where between two frames of others its own are: without, all publishers
             would send their bursts at the same moment.
         cname: For RTCP.
         numbered: Whether packets have room for a transport-wide number.
+
+    Attributes:
+        muted: Whether it pauses.
+        on_mute: Called with True when it has begun to pause, and with False when it shall go on:
+            whoever is called sets `muted` to False, as soon as the server lets media through.
     """
 
     def __init__(
@@ -76,6 +81,8 @@ class Publisher:
         self._loss = loss
         self._to_drop = 0
         self._mute = mute
+        self.muted = False
+        self.on_mute: Callable[[bool], None] | None = None
         self._answer_nacks = answer_nacks
         self._phase = phase
         self._cname = cname
@@ -88,6 +95,13 @@ class Publisher:
         """Begin to send."""
         self._started = now = time.monotonic()
         call_at = self._connection.shared.scheduler.call_at
+        if self._mute.pausing:
+            # Each publisher at its own time.
+            into = self._phase * (self._mute.sending + self._mute.pausing)
+            if into >= self._mute.sending:
+                call_at(now, self._pauser(now - into + self._mute.sending, pausing=True))
+            else:
+                call_at(now, self._pauser(now - into, pausing=False))
         audio = [each for each in self._streams.values() if each.encoding.codec == "opus"]
         video = [each for each in self._streams.values() if each.encoding.codec != "opus"]
         if audio:
@@ -137,7 +151,7 @@ class Publisher:
             nonlocal due
             if self._stopped:
                 return None
-            if not self._muted(now):
+            if not self.muted:
                 for stream in streams:
                     self._send(stream.frame(due - self._started, now=now))
             due += AUDIO_INTERVAL if audio else 1 / self.fps
@@ -147,12 +161,28 @@ class Publisher:
 
         return play
 
-    def _muted(self, now: float) -> bool:
-        mute = self._mute
-        if not mute.pausing:
-            return False
-        period = mute.sending + mute.pausing
-        return (now - self._started + self._phase * period) % period >= mute.sending
+    def _pauser(self, began: float, *, pausing: bool) -> Job:
+        """The job that pauses and goes on; `began` is when the present part of the pattern did."""
+        due = began
+
+        def turn(_now: float) -> float | None:
+            nonlocal due, pausing
+            if self._stopped:
+                return None
+            self._pause(pausing)
+            due += self._mute.pausing if pausing else self._mute.sending
+            pausing = not pausing
+            return due
+
+        return turn
+
+    def _pause(self, pausing: bool) -> None:
+        if pausing == self.muted:
+            return
+        if pausing or self.on_mute is None:
+            self.muted = pausing
+        if self.on_mute is not None:
+            self.on_mute(pausing)
 
     def _send(self, packets: list[bytes]) -> None:
         if self._loss.share:

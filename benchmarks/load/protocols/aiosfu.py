@@ -36,6 +36,9 @@ class AiosfuClient(Protocol):
         self._received = asyncio.Event()
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._tracks: list[str] = []  # sids of what we publish
+        self._muted = False  # what the server shall know
+        self._mutes: set[asyncio.Task[None]] = set()
 
     async def join(self) -> None:
         """See `Protocol.join`."""
@@ -62,8 +65,9 @@ class AiosfuClient(Protocol):
     def close(self) -> None:
         """See `Protocol.close`."""
         super().close()
-        if self._reader is not None:
-            self._reader.cancel()
+        for task in (self._reader, *self._mutes):
+            if task is not None:
+                task.cancel()
 
     async def _publish(self) -> None:
         lines = self.sending_lines()
@@ -79,7 +83,27 @@ class AiosfuClient(Protocol):
         self.publish(connection, lines, description.agreed(answer))
         await connection.connect(description.remote_end(answer, text), deadline=self.deadline)
         assert self.publisher is not None
+        self._tracks = list(tracks.values())
+        self.publisher.on_mute = self._on_mute
         self.publisher.start()
+
+    def _on_mute(self, muted: bool) -> None:
+        self._muted = muted
+        task = asyncio.create_task(self._mute(muted))
+        self._mutes.add(task)
+        task.add_done_callback(self._mutes.discard)
+
+    async def _mute(self, muted: bool) -> None:
+        """Tell the server; it lets nothing through until it knows that we go on."""
+        assert self.publisher is not None
+        try:
+            for track in self._tracks:
+                await self._request("mute", track=track, muted=muted)
+        except Exception as error:  # whatever it is, it is this client's end alone
+            self.on_closed(error)
+        else:
+            if muted == self._muted:  # else the pattern has gone on before the server answered
+                self.publisher.muted = muted
 
     async def _request(self, name: str, **fields: object) -> Message:
         number = next(self._numbers)

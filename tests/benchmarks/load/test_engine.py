@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -156,6 +157,26 @@ async def test_mute_makes_no_freeze_and_rates_change() -> None:
         await load.reach(WATCHERS[0], lambda sample: sample.packets_received > before + 600)
         sample = load[WATCHERS[0]]
         assert sample.packets_received == sample.packets_expected
+
+
+async def test_mute_is_told_to_a_server_that_wants_to_know() -> None:
+    options = {"mute": MutePattern(0.5, 0.5), "codecs": ("vp8", "opus"), "protocol": "aiosfu"}
+    told: dict[str, list[bool]] = {}
+    async with running_server() as server, crew(server.url, **options) as load:
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{server.url}/ws") as watcher:
+            await watcher.send_json({"type": "join", "id": 1, "room": "room"})
+            await load.fleet.join([PUBLISHER, WATCHERS[0]])
+            while len(told) < 2 or any(len(states) < 3 for states in told.values()):
+                message = await watcher.receive_json(timeout=10)
+                if message["type"] == "track_updated":
+                    states = told.setdefault(message["track"]["sid"], [])
+                    if states[-1:] != [message["track"]["muted"]]:
+                        states.append(message["track"]["muted"])
+        before = load[WATCHERS[0]].packets_received
+        await load.reach(WATCHERS[0], lambda sample: sample.packets_received > before + 100)
+        assert load[WATCHERS[0]].freezes_short == 0
+    for states in told.values():
+        assert states[:3] in ([True, False, True], [False, True, False])
 
 
 async def test_the_clip_is_played_and_kept(tmp_path: Path, monkeypatch) -> None:
