@@ -12,6 +12,7 @@ from msgspec import Meta
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
+CountOrNone = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0)]
 
 
@@ -214,6 +215,40 @@ class Config(Discreet, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Count,
         Meta(description="Bytes waiting for one slow ICE-TCP peer before its packets are dropped."),
     ] = 524_288
+    congestion_control: Annotated[
+        bool,
+        Meta(
+            description="Whether to estimate what the path to each client takes and to choose "
+            "layers that fit. Without, everyone gets what it wants."
+        ),
+    ] = True
+    dynacast: Annotated[
+        bool,
+        Meta(
+            description="Whether publishers are told which layers nobody wants, so that they need "
+            "not encode them."
+        ),
+    ] = True
+    last_n: Annotated[
+        CountOrNone,
+        Meta(
+            description="Cameras that each participant of a room gets: those of who spoke last; 0 "
+            "for all."
+        ),
+    ] = 0
+    audio_top_k: Annotated[
+        CountOrNone,
+        Meta(
+            description="Microphones that each participant of a room gets: the loudest; 0 for all."
+        ),
+    ] = 0
+    trace_dir: Annotated[
+        str,
+        Meta(
+            description="Directory for traces of estimates and choices, one file for each client; "
+            "empty for none."
+        ),
+    ] = ""
     packet_cache_size: Annotated[
         Annotated[int, Meta(ge=64, le=16384)],
         Meta(description="Packets of one video stream kept for retransmission."),

@@ -66,6 +66,9 @@ def test_every_setting_can_come_from_the_environment() -> None:
         "tls_key": "k.pem",
         "log_format": "json",
         "log_level": "debug",
+        "congestion_control": "off",
+        "dynacast": "false",
+        "trace_dir": "traces",
     }
     environ = {}
     for name, setting in SETTINGS.items():
@@ -77,6 +80,8 @@ def test_every_setting_can_come_from_the_environment() -> None:
     assert config.cors_origins == ("https://a.example", "https://b.example")
     assert config.ice_servers == (IceServer(("stun:stun.example.org:3478",)),)
     assert config.api_secret == SECRET
+    assert (config.congestion_control, config.dynacast) == (False, False)
+    assert (config.last_n, config.audio_top_k, config.trace_dir) == (0, 0, "traces")
 
 
 @pytest.mark.parametrize(
@@ -87,6 +92,9 @@ def test_every_setting_can_come_from_the_environment() -> None:
         ("http_port", "-1", "a whole number from 0 to 65535"),
         ("http_port", "80.5", "a whole number from 0 to 65535"),
         ("max_rooms", "0", "a whole number, 1 or more"),
+        ("last_n", "-1", "a whole number, 0 or more"),
+        ("audio_top_k", "all", "a whole number, 0 or more"),
+        ("congestion_control", "gcc", "true or false"),
         ("grace_period", "0", "a number greater than 0"),
         ("grace_period", "nan", "a number greater than 0"),
         ("grace_period", "inf", "a number greater than 0"),
