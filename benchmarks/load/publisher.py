@@ -94,6 +94,9 @@ class Publisher:
     def start(self) -> None:
         """Begin to send."""
         self._started = now = time.monotonic()
+        if self._connection.srtp is not None:
+            for ssrc in self._streams:
+                self._connection.srtp.widen(ssrc)  # what is lost is sent again as it is
         call_at = self._connection.shared.scheduler.call_at
         if self._mute.pausing:
             # Each publisher at its own time.

@@ -7,6 +7,7 @@ from sfu.forward.flow import Flow, Forwards
 from sfu.forward.layout import HeaderLayout
 from sfu.forward.run import write_run
 from sfu.timers import reraise
+from sfu.transport.srtp import SEND_WINDOW
 from sfu.wire.parameters import Kind
 from sfu.wire.rtp import RtpPacket
 
@@ -152,7 +153,8 @@ class Fanout:
             flow = group.flows.get(ssrc)
             if flow is not None:
                 run = write_run(packets, group.layout, extensions)
-                if run.plain and run.lowest >= flow.first:
+                spread = run.highest - run.lowest
+                if run.plain and run.lowest >= flow.first and spread < SEND_WINDOW:
                     flow.send(run, now=now)
                 else:
                     flow = None  # some of them may be sent to some of its members

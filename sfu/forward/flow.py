@@ -6,6 +6,7 @@ from typing import Protocol
 from sfu.forward.dispatcher import Lane, Numbers
 from sfu.forward.layout import HeaderLayout
 from sfu.forward.run import Run
+from sfu.transport.srtp import SEND_WINDOW
 from sfu.wire.rtp import RtpPacket
 
 
@@ -26,7 +27,7 @@ class Forwards(Protocol):
 
     @property
     def first(self) -> int:
-        """Lowest index of that stream that `numbers` are right for."""
+        """Lowest index of that stream that `numbers` are right for, and that can still be sent."""
 
     @property
     def numbers(self) -> Numbers:
@@ -57,7 +58,7 @@ class Flow:
 
     Attributes:
         ssrc: The stream.
-        first: Lowest index that goes to everybody.
+        first: Lowest index that goes to everybody: none is so old that SRTP would refuse it.
         members: The forwarders, in the order in which they entered.
         packets: Sent to each who was here all the time.
         octets: Their payload bytes.
@@ -110,5 +111,6 @@ class Flow:
         self.octets += run.payload_size
         if run.highest > self.highest:
             self.highest = run.highest
+            self.first = max(self.first, run.highest + 1 - SEND_WINDOW)
         self.last_timestamp = run.last_timestamp
         self.last_time = now

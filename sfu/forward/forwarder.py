@@ -12,6 +12,7 @@ from sfu.forward.flow import Flow
 from sfu.forward.layout import HeaderLayout
 from sfu.forward.munger import SequenceMunger, TimestampMunger
 from sfu.forward.run import write_run
+from sfu.transport.srtp import REPLAY_WINDOW, SEND_WINDOW, SrtpSession
 from sfu.wire.extensions import encode_abs_send_time
 from sfu.wire.ntp import middle32, to_ntp
 from sfu.wire.parameters import Codec, Kind, SendParameters
@@ -84,6 +85,7 @@ class Forwarder:
         self.lane = lane
         self.state: ForwarderState = "waiting"
         self._nack = parameters.nack
+        self._window = 0  # how many packets late one may be sent; not yet decided
         self._transport = lane.transport
         self._on_state = on_state
         self._source: TrackSource | None = None
@@ -127,7 +129,10 @@ class Forwarder:
         self._timestamp.restart()
 
     def renegotiate(self, parameters: SendParameters, layout: HeaderLayout) -> None:
-        """The same m-line was agreed on anew, with other payload types or extensions."""
+        """The same m-line was agreed on anew, with other payload types or extensions.
+
+        If RTX is lost in mid-stream, packets are sent again that are less than `SEND_WINDOW` old.
+        """
         self.layout = layout
         self._nack = parameters.nack
         self._plain_from = self._sequence.next
@@ -140,8 +145,9 @@ class Forwarder:
 
     @property
     def first(self) -> int:
-        """Lowest index of the stream that `numbers` are right for."""
-        return self._sequence.first
+        """Lowest index of the stream that `numbers` are right for, and that can still be sent."""
+        sequence = self._sequence
+        return max(sequence.first, sequence.next - sequence.offset - SEND_WINDOW)
 
     @property
     def numbers(self) -> Numbers:
@@ -192,6 +198,8 @@ class Forwarder:
                     self._flowing = False
                     source.request_key_frame(now=now)
                     continue
+                if not self._window:
+                    self._choose_window(self._transport.srtp)
                 self._timestamp.start(packet.ssrc, packet.timestamp, codec.clock_rate, now=now)
                 self._sequence.start(packet.ssrc, packet.index, self._timestamp.offset)
                 self._flowing = True
@@ -200,6 +208,11 @@ class Forwarder:
             if mapped is None:
                 continue
             sent, timestamp_offset = mapped
+            if self._sequence.next - sent > self._window:
+                # Repaired so late that SRTP leaves only the retransmission stream for it.
+                if self._resend(packet, sent, timestamp_offset, source, now=now):
+                    self._retransmitted += 1
+                continue
             run = write_run((packet,), self.layout, extensions)
             if not run.items:
                 self._sequence.drop(packet.ssrc, packet.index)
@@ -213,6 +226,19 @@ class Forwarder:
                 if active:
                     self._timestamp.last_sent = packet.timestamp
                     self._timestamp.last_time = now
+
+    def _choose_window(self, srtp: SrtpSession) -> None:
+        """A large one, which costs with every packet, only where packets are repeated as they are.
+
+        That is decided with the first packet, and cannot be changed any more.
+        """
+        layout = self.layout
+        repeated = {*layout.payload_types.values()} - layout.rtx.keys()
+        if self._nack and (self.rtx_ssrc is None or repeated):
+            srtp.widen(self.ssrc)
+            self._window = REPLAY_WINDOW
+        else:
+            self._window = SEND_WINDOW
 
     def _send(self, data: bytearray, sequence_offset: int) -> bool:
         """Number, protect and send one packet."""

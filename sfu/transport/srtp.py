@@ -14,6 +14,8 @@ from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
 REPLAY_WINDOW = 1024  # packets; 0.3 s of a 30 Mbit/s stream, and NACKed packets come that late
+SEND_WINDOW = 256  # packets of an SSRC that `widen` was not called for; libsrtp shifts the window's
+# bits with every packet, which is 7 % of protection for 1024 of them and hardly anything for these
 MAX_SOURCES = 256  # SSRCs that one peer may send RTP or RTCP from, and be remembered
 MAX_SRTCP_SIZE = 1500  # bytes; what pylibsrtp's buffer takes
 MAX_RTCP_SIZE = MAX_SRTCP_SIZE - 148  # bytes; plain, since it leaves room for its longest trailer
@@ -75,12 +77,16 @@ def find_profile(name: bytes) -> SrtpProfile | None:
     return next((profile for profile in PROFILES if profile.name == name), None)
 
 
-def _session(profile: SrtpProfile, key: bytes, direction: int) -> Session:
-    policy = Policy(key=key, ssrc_type=direction, srtp_profile=profile.policy)
-    policy.window_size = REPLAY_WINDOW
+def _policy(profile: SrtpProfile, key: bytes, kind: int, *, window: int, ssrc: int = 0) -> Policy:
+    policy = Policy(key=key, ssrc_type=kind, ssrc_value=ssrc, srtp_profile=profile.policy)
+    policy.window_size = window
     # Without RTX a retransmission is the same packet again, which protects to the same bytes.
     policy.allow_repeat_tx = True
-    return Session(policy)
+    return policy
+
+
+def _inbound_session(profile: SrtpProfile, key: bytes) -> Session:
+    return Session(_policy(profile, key, Policy.SSRC_ANY_INBOUND, window=REPLAY_WINDOW))
 
 
 class SrtpSession:
@@ -101,6 +107,7 @@ class SrtpSession:
         "_inbound_context",
         "_inbound_rtcp",
         "_length",
+        "_local_key",
         "_outbound",
         "_outbound_context",
         "_remote_key",
@@ -113,19 +120,22 @@ class SrtpSession:
     def __init__(self, profile: SrtpProfile, *, local_key: bytes, remote_key: bytes) -> None:
         self.profile = profile
         self.overhead = profile.overhead
+        self._local_key = local_key
         self._remote_key = remote_key
-        self._outbound = _session(profile, local_key, Policy.SSRC_ANY_OUTBOUND)
+        self._outbound = Session(
+            _policy(profile, local_key, Policy.SSRC_ANY_OUTBOUND, window=SEND_WINDOW)
+        )
         # libsrtp keeps state for every SSRC that it meets. RTCP has its own context, so that its
         # sources can be bounded without losing the rollover counter of an RTP stream. The one of
         # RTP comes with the first packet (`_open_inbound`): most peers only receive.
-        self._inbound_rtcp = _session(profile, remote_key, Policy.SSRC_ANY_INBOUND)
+        self._inbound_rtcp = _inbound_session(profile, remote_key)
         self._rtcp_sources: OrderedDict[int, None] = OrderedDict()
         self._rtp_sources: OrderedDict[int, None] = OrderedDict()
         self._outbound_context = self._outbound._srtp[0]
         self._length = ffi.new("int *")
 
     def _open_inbound(self) -> Any:
-        self._inbound = _session(self.profile, self._remote_key, Policy.SSRC_ANY_INBOUND)
+        self._inbound = _inbound_session(self.profile, self._remote_key)
         self._inbound_context = self._inbound._srtp[0]
         return self._inbound_context
 
@@ -183,8 +193,9 @@ class SrtpSession:
                 by the next packet.
 
         Returns:
-            False when libsrtp refused one of them (a sequence number older than the window); the
-            run must not be sent then.
+            False when libsrtp refused one of them: it is `SEND_WINDOW` (after `widen`,
+            `REPLAY_WINDOW`) or more packets behind the newest of its SSRC. The run must not be sent
+            then.
         """
         box, overhead = self._length, self.overhead
         protect, context = _protect, self._outbound_context
@@ -213,6 +224,17 @@ class SrtpSession:
             oldest = next((source for source in sources if source not in living), ssrc)
             del sources[oldest]
             _forget(self._inbound, oldest)
+
+    def widen(self, ssrc: int) -> None:
+        """Let packets of this SSRC be sent, or sent again, up to `REPLAY_WINDOW` packets late.
+
+        To be called once, before its first packet of RTP or RTCP: libsrtp cannot change the window
+        of a stream, and one that began anew would have lost its rollover counter.
+        """
+        policy = _policy(
+            self.profile, self._local_key, Policy.SSRC_SPECIFIC, window=REPLAY_WINDOW, ssrc=ssrc
+        )
+        self._outbound.add_stream(policy)
 
     def forget_local(self, ssrc: int) -> None:
         """Drop the state of a stream that we sent; its SSRC must never be used again.

@@ -121,6 +121,7 @@ class VirtualClient:
         self.on_rtp: Callable[[RtpPacket], None] = lambda packet: None
         self.on_rtcp: Callable[[RtcpPacket], None] = lambda packet: None
         self._transport_sequence = -1
+        self._sources: set[int] = set()
         self._outbox = Outbox(1 << 16)
         self._batch = ReceiveBatch()
 
@@ -224,6 +225,10 @@ class VirtualClient:
     def try_rtp(self, data: bytes) -> bool:
         """Send one RTP packet, unless libsrtp refuses it."""
         assert self.srtp is not None
+        ssrc = int.from_bytes(data[8:12])
+        if ssrc not in self._sources:
+            self._sources.add(ssrc)
+            self.srtp.widen(ssrc)  # it may be sent again as it is
         size = len(data)
         offset = self._outbox.reserve(size + self.srtp.overhead)
         self._outbox.view[offset : offset + size] = data

@@ -9,6 +9,7 @@ from sfu.transport.srtp import (
     MAX_SOURCES,
     PROFILES,
     REPLAY_WINDOW,
+    SEND_WINDOW,
     SrtpProfile,
     SrtpSession,
     find_profile,
@@ -106,9 +107,16 @@ def test_retransmission_of_the_same_packet_may_be_sent(pair: Pair) -> None:
     assert pair.protect(rtp(5)) == pair.protect(rtp(5))
 
 
-def test_sender_refuses_what_the_window_has_left_behind(pair: Pair) -> None:
-    pair.protect(rtp(1), rtp(5000))
-    packet = rtp(1)
+@pytest.mark.parametrize("window", [SEND_WINDOW, REPLAY_WINDOW])
+def test_sender_takes_packets_as_old_as_its_window(pair: Pair, window: int) -> None:
+    if window == REPLAY_WINDOW:
+        pair.sender.widen(1)
+    pair.sender.widen(2)  # another SSRC has nothing to do with it
+    first, second = 65536 - window // 2, 65537 - window // 2  # the window spans a wrap
+    wires = pair.protect(rtp(first), rtp(second), rtp((first + window) & 0xFFFF))
+    assert None not in pair.unprotect(*wires)
+    assert pair.protect(rtp(second)) == [wires[1]]
+    packet = rtp(first)
     offset = pair.outbox.reserve(100)
     pair.outbox.view[offset : offset + len(packet)] = packet
     assert not pair.sender.protect_run(pair.outbox.base, offset, [len(packet)])
