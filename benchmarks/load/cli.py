@@ -5,11 +5,13 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from benchmarks.load import report_html, report_json, report_text
+from benchmarks.load.clips import frame_rate, origins
 from benchmarks.load.metrics import METRICS, Threshold
 from benchmarks.load.model import FleetFactory, LoadError, LoadPlan
 from benchmarks.load.options import Condition, check_open_files, make_plan, plan_options
@@ -118,6 +120,8 @@ async def execute(
         LoadError: It cannot even begin.
     """
     check_open_files(plan)
+    if plan.clip and not plan.fps:
+        plan = replace(plan, fps=frame_rate(replace(plan, fps=LoadPlan("").fps)))
     run = Run(plan, make_fleet, server_stats(pid, metrics_url), progress)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -125,6 +129,8 @@ async def execute(
         with suppress(ValueError):  # only the main thread may
             loop.add_signal_handler(number, stop.set)
     result = await run.execute(SCENARIOS[plan.scenario].play, stop=stop)
+    with suppress(LoadError):  # a clip that cannot be used has ended the run already
+        result.media = origins(plan)
     return result, stop.is_set()
 
 

@@ -12,7 +12,7 @@ from benchmarks.load.media import RIDS, RTP_HEADER_SIZE, Clip, Encoding, Frame
 from benchmarks.load.model import LoadError, LoadPlan
 from benchmarks.load.payloads import PAYLOADS
 
-FORMAT = 1  # of the cached files; raise it when they or the encoder's settings change
+FORMAT = 2  # of the cached files; raise it when they or the encoder's settings change
 BITRATE = 1_000_000  # bit/s of video, where the plan says nothing
 EXTENSION_SIZE = 16  # bytes of header extension that simulcast adds
 SCALES = {"q": 4, "h": 2, "f": 1}  # by how much a rid's picture is smaller
@@ -20,10 +20,11 @@ SHARES = {"q": 0.08, "h": 0.3, "f": 1.0}  # and its bitrate
 
 
 class _Stored(msgspec.Struct, array_like=True):
-    """A cached file: encoded frames, not cut yet, and which of them are key frames."""
+    """A cached file: encoded frames, not cut yet, which are key frames, and how they were made."""
 
     frames: list[bytes]
     keys: list[bool]
+    origin: str
 
 
 def load_clip(plan: LoadPlan) -> Clip:
@@ -42,6 +43,34 @@ def load_clip(plan: LoadPlan) -> Clip:
         rids = RIDS if simulcast else ("",)
         tracks[codec] = [_encoding(plan, codec, rid) for rid in rids]
     return Clip(tracks)
+
+
+def frame_rate(plan: LoadPlan) -> float:
+    """The frames a second of the plan's file; the plan's own where it has none.
+
+    Raises:
+        LoadError: The file cannot be read.
+    """
+    from benchmarks.load import copying, encoding  # slow to import, and seldom needed
+
+    try:
+        return copying.frame_rate(Path(plan.clip)) or plan.fps
+    except encoding.MediaError as error:
+        raise LoadError(str(error)) from error
+
+
+def origins(plan: LoadPlan) -> dict[str, str]:
+    """What was done to the user's file for each codec; nothing without a file.
+
+    Raises:
+        LoadError: As of `load_clip`.
+    """
+    rid = RIDS[-1] if plan.simulcast else ""
+    return {
+        codec: _stored(plan, codec, rid if kind(codec) == "video" else "").origin
+        for codec in plan.codecs
+        if plan.clip
+    }
 
 
 def _encoding(plan: LoadPlan, codec: str, rid: str) -> Encoding:
@@ -63,10 +92,12 @@ def _encoding(plan: LoadPlan, codec: str, rid: str) -> Encoding:
 def _stored(plan: LoadPlan, codec: str, rid: str) -> _Stored:
     """The encoded frames, from the cache where they are there."""
     source = Path(plan.clip) if plan.clip else None
+    video = kind(codec) == "video"
     bitrate = round((plan.bitrate or BITRATE) * SHARES.get(rid, 1.0))
     scale = SCALES.get(rid, 1)
-    settings: list[object] = [FORMAT, codec]
-    if kind(codec) == "video":
+    as_it_is = source is not None and not rid and not (video and plan.bitrate)
+    settings: list[object] = [FORMAT, codec, as_it_is]
+    if video:
         settings += [plan.fps, bitrate, scale]
     try:
         if source is not None:
@@ -75,11 +106,27 @@ def _stored(plan: LoadPlan, codec: str, rid: str) -> _Stored:
         path = _cache() / f"{hashlib.sha256(repr(settings).encode()).hexdigest()[:24]}.clip"
         stored = _read(path)
         if stored is None:
-            stored = _encode(source, codec, plan.fps, bitrate, scale)
+            stored = _copied(source, codec, plan.fps) if source is not None and as_it_is else None
+            stored = stored or _encode(source, codec, plan.fps, bitrate, scale)
             _write(path, stored)
     except OSError as error:
         raise LoadError(f"The clip cannot be used: {error.strerror}: {error.filename}.") from error
     return stored
+
+
+def _copied(source: Path, codec: str, fps: float) -> _Stored | None:
+    """A file's own packets, where they can be played as they are."""
+    from benchmarks.load import copying, encoding  # slow to import, and seldom needed
+
+    try:
+        if codec == "opus":
+            packets = copying.copy_audio(source)
+            frames = None if packets is None else [(data, True) for data in packets]
+        else:
+            frames = copying.copy_video(codec, source, fps=fps)
+    except encoding.MediaError as error:
+        raise LoadError(str(error)) from error
+    return None if frames is None else _made(frames, "played as it is")
 
 
 def _encode(source: Path | None, codec: str, fps: float, bitrate: int, scale: int) -> _Stored:
@@ -87,12 +134,16 @@ def _encode(source: Path | None, codec: str, fps: float, bitrate: int, scale: in
 
     try:
         if codec == "opus":
-            packets = encoding.encode_audio(source)
-            return _Stored(packets, [True] * len(packets))
-        frames = encoding.encode_video(codec, source, fps=fps, bitrate=bitrate, scale=scale)
+            frames = [(data, True) for data in encoding.encode_audio(source)]
+        else:
+            frames = encoding.encode_video(codec, source, fps=fps, bitrate=bitrate, scale=scale)
     except encoding.MediaError as error:
         raise LoadError(str(error)) from error
-    return _Stored([data for data, _ in frames], [key for _, key in frames])
+    return _made(frames, "encoded anew")
+
+
+def _made(frames: Sequence[tuple[bytes, bool]], origin: str) -> _Stored:
+    return _Stored([data for data, _ in frames], [key for _, key in frames], origin)
 
 
 def _cache() -> Path:

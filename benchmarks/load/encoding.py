@@ -12,7 +12,8 @@ from av.filter import Graph
 from av.frame import Frame
 from av.video.frame import PictureType, VideoFrame
 
-LENGTH = 10.0  # s of a clip; it is played in a loop
+LENGTH = 10.0  # s of the built-in clip; it is played in a loop
+FILE_LENGTH = 30.0  # s of a file that are played, likewise
 KEY_FRAME_INTERVAL = 1.0  # s; how soon a request for a key frame is answered
 SIZE = (640, 360)  # of the test picture
 MAX_SIZE = (1280, 720)  # larger pictures are made smaller
@@ -49,7 +50,8 @@ def encode_video(
     pictures = _pictures(source, rate)
     encoder: av.VideoCodecContext | None = None
     encoded: list[tuple[bytes, bool]] = []
-    for number, picture in enumerate(islice(pictures, round(LENGTH * fps))):
+    count = round((FILE_LENGTH if source else LENGTH) * fps)
+    for number, picture in enumerate(islice(pictures, count)):
         if encoder is None:
             encoder = _video_encoder(codec, picture, rate, bitrate, scale)
         frame = picture.reformat(encoder.width, encoder.height, format="yuv420p")
@@ -81,7 +83,7 @@ def encode_audio(source: Path | None) -> list[bytes]:
     for sound in _sounds(source):
         for frame in resampler.resample(sound):
             encoded += [bytes(packet) for packet in encoder.encode(frame)]
-        if len(encoded) >= LENGTH * 50:
+        if len(encoded) >= (FILE_LENGTH if source else LENGTH) * 50:
             break
     if not encoded:
         raise MediaError(f"{source} has no sound.")

@@ -59,7 +59,7 @@ class LoadPlan:
         warmup: Seconds after the joins that are not measured.
         codecs: Of what each publisher sends, one track each: "vp8", "h264", "opus".
         clip: A media file; empty for the built-in clip.
-        fps: Video frames a second.
+        fps: Video frames a second; 0 for those of the file in `clip`, until it is looked at.
         bitrate: Of the video in bit/s; 0 for the clip's own.
         packets_per_frame: If not 0, frames are made up of so many equal packets and the clip is
             not used; only the packet rate counts then.

@@ -122,7 +122,7 @@ PLAN_OPTIONS: tuple[tuple[str, Any, str], ...] = (
     ("--warmup", SECONDS, "Time between the joins and measuring."),
     ("--processes", click.IntRange(1, 256), "Processes that share the clients."),
     ("--clip", click.Path(), "Media file to play.  [default: a built-in clip]"),
-    ("--fps", POSITIVE, "Video frames a second."),
+    ("--fps", POSITIVE, "Video frames a second.  [default: 30, or as in the file]"),
     ("--bitrate", Quantity("bits", "bit/s"), "Of the video: 800k, 2.5M.  [default: the clip's]"),
     ("--packets-per-frame", click.IntRange(0, 2000), "Equal packets a frame instead of a clip."),
     ("--packet-size", click.IntRange(100, 1400), "Bytes of RTP in a packet, header included."),
@@ -204,6 +204,8 @@ def make_plan(url: str, scenario: str, given: Mapping[str, Any]) -> LoadPlan:
     settings.update({name: value for name, value in given.items() if value not in (None, ())})
     if "bitrate" in settings:
         settings["bitrate"] = int(settings["bitrate"])
+    if "clip" in settings:
+        settings.setdefault("fps", 0.0)
     plan = LoadPlan(url=url.rstrip("/"), scenario=scenario, **settings)
     for wrong, sentence in CONTRADICTIONS:
         if wrong(plan):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.load import clips, encoding
-from benchmarks.load.clips import load_clip
+from benchmarks.load.clips import frame_rate, load_clip, origins
 from benchmarks.load.media import Clip
 from benchmarks.load.model import LoadError, LoadPlan
 from benchmarks.load.payloads import VP8_START
@@ -28,13 +28,24 @@ def plan(**options) -> LoadPlan:
     return LoadPlan("http://127.0.0.1:1", **options)
 
 
-def write_film(path: Path, *, fps: int, seconds: float, size: tuple[int, int]) -> None:
+def write_film(
+    path: Path,
+    *,
+    fps: int,
+    seconds: float,
+    size: tuple[int, int],
+    codec: str = "libx264",
+    profile: str = "high",
+    sound_codec: str = "aac",
+) -> None:
     """A film with a white bar that moves, and a tone."""
+    rate = 48000 if sound_codec == "libopus" else 44100
     with av.open(str(path), "w") as container:
-        video = container.add_stream("libx264", rate=fps)
+        options = {"profile": profile} if codec == "libx264" else {"auto-alt-ref": "0"}
+        video = container.add_stream(codec, rate=fps, options=options)
         video.width, video.height = size
         video.pix_fmt = "yuv420p"
-        audio = container.add_stream("aac", rate=44100)
+        audio = container.add_stream(sound_codec, rate=rate)
         for number in range(round(fps * seconds)):
             picture = np.zeros((size[1], size[0], 3), np.uint8)
             picture[:, number * 7 % size[0] :][:, :40] = 255
@@ -42,11 +53,12 @@ def write_film(path: Path, *, fps: int, seconds: float, size: tuple[int, int]) -
             frame.pts, frame.time_base = number, Fraction(1, fps)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
-        samples = np.sin(np.arange(round(44100 * seconds)) / 20).astype(np.float32)
-        for start in range(0, len(samples) - 1024, 1024):
-            block = samples[np.newaxis, start : start + 1024]
-            sound = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
-            sound.sample_rate, sound.pts = 44100, start
+        samples = np.sin(np.arange(round(rate * seconds)) / 20).astype(np.float32)
+        layout = "flt" if sound_codec == "libopus" else "fltp"
+        for start in range(0, len(samples) - 960, 960):
+            block = samples[np.newaxis, start : start + 960]
+            sound = av.AudioFrame.from_ndarray(block, format=layout, layout="mono")
+            sound.sample_rate, sound.pts = rate, start
             container.mux(audio.encode(sound))
         container.mux(audio.encode(None))
 
@@ -62,6 +74,76 @@ def test_a_film_is_played_at_the_frame_rate_that_was_asked_for(tmp_path: Path, f
     assert len(audio.frames) == pytest.approx(75, abs=6)
     assert [i for i, frame in enumerate(video.frames) if frame.key][:2] == [0, 30]
     assert all(frame.key and len(frame.payloads) == 1 for frame in audio.frames)
+
+
+def packets_of(film: Path, kind: str) -> list[bytes]:
+    """What FFmpeg reads from a file."""
+    with av.open(str(film)) as container:
+        stream = next(each for each in container.streams if each.type == kind)
+        return [bytes(packet) for packet in container.demux(stream) if packet.size]
+
+
+def test_vp8_and_opus_are_played_as_they_are(tmp_path: Path) -> None:
+    film = tmp_path / "film.webm"
+    write_film(film, fps=25, seconds=2, size=(320, 240), codec="libvpx", sound_codec="libopus")
+    asked = plan(clip=str(film), codecs=("vp8", "opus"), fps=25.0)
+    assert origins(asked) == {"vp8": "played as it is", "opus": "played as it is"}
+    clip = load_clip(asked)
+    size = len(VP8_START)
+    played = [
+        b"".join(payload[size:] for payload in frame.payloads)
+        for frame in clip.tracks["vp8"][0].frames
+    ]
+    assert played == packets_of(film, "video")
+    sound = [frame.payloads[0][3:] for frame in clip.tracks["opus"][0].frames]
+    assert sound == [packet[1:] for packet in packets_of(film, "audio")]
+
+
+def test_baseline_h264_is_played_as_it_is_and_aac_encoded(tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    write_film(film, fps=25, seconds=2, size=(320, 240), profile="baseline")
+    asked = plan(clip=str(film), codecs=("h264", "opus"), fps=25.0)
+    assert origins(asked) == {"h264": "played as it is", "opus": "encoded anew"}
+    frames = load_clip(asked).tracks["h264"][0].frames
+    in_file = packets_of(film, "video")
+    assert len(frames) == len(in_file) == 50
+    for frame, packet in zip(frames[1:], in_file[1:], strict=True):
+        # In the file there are lengths between, and in large packets headers of two bytes.
+        assert all(payload[2:] in packet for payload in frame.payloads)
+        assert sum(map(len, frame.payloads)) > 0.9 * len(packet) - 20
+    assert h264.is_key_frame(frames[0].payloads[0])
+    assert [frame.key for frame in frames] == [True] + [False] * 49
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"fps": 30.0},
+        {"bitrate": 200_000},
+        {"simulcast": True},
+        {"codecs": ("vp8",)},
+    ],
+)
+def test_what_is_wanted_otherwise_is_encoded_anew(tmp_path: Path, changes) -> None:
+    film = tmp_path / "film.mp4"
+    write_film(film, fps=25, seconds=1, size=(320, 240), profile="baseline")
+    asked = plan(**{"clip": str(film), "codecs": ("h264",), "fps": 25.0, **changes})
+    assert set(origins(asked).values()) == {"encoded anew"}
+    assert load_clip(asked).tracks[asked.codecs[0]][0].frames[0].key
+
+
+def test_pictures_in_another_order_than_shown_are_encoded_anew(tmp_path: Path) -> None:
+    film = tmp_path / "film.mkv"
+    write_film(film, fps=25, seconds=1, size=(320, 240), profile="main")  # with B frames
+    assert origins(plan(clip=str(film), codecs=("h264",), fps=25.0)) == {"h264": "encoded anew"}
+
+
+def test_frame_rate_is_the_files(tmp_path: Path) -> None:
+    film = tmp_path / "film.mkv"
+    write_film(film, fps=24, seconds=1, size=(64, 64))
+    assert frame_rate(plan(clip=str(film))) == pytest.approx(24)
+    with pytest.raises(LoadError, match=r"nothing\.mkv"):
+        frame_rate(plan(clip=str(tmp_path / "nothing.mkv")))
 
 
 def test_large_films_are_made_smaller(tmp_path: Path) -> None:
