@@ -173,7 +173,7 @@ class Allocator:
             known[demand.key] = track
             track.begin(demand, position, now)
             tracks.append(track)
-        held, firm = self._limits(tracks, audio, max(estimate, 0.0), congested, now)
+        held, firm = self._limits(tracks, audio, estimate, congested, now)
         total = self._share(tracks, audio, wanted, held, firm)
         changes = [track.settle(now) for track in tracks]
         if -1 in changes:

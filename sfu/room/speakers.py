@@ -14,7 +14,6 @@ DOMINANCE = 1.3  # presence of a new dominant speaker / that of the one before
 HEARD = 0.12  # presence of who has said more than "mhm": half a second at a usual level
 FORGOTTEN = 0.04  # presence below which the next words are a new contribution
 LOUDER = 6.0  # dB by which a speaker must pass another to take its place among the loudest
-MIN_TURN = 1.0  # s that a place among the loudest is safe from others who speak
 
 K = TypeVar("K", bound=Hashable)
 
@@ -208,12 +207,12 @@ class LoudestSpeakers(Generic[K]):
 
     All places are taken, by silent participants where fewer speak, so that most of those who begin
     are heard from their first word. Who speaks takes the place of the silent one that was heard
-    longest ago; of another who speaks only when louder for a while, and after its turn.
+    longest ago; of another who speaks only when louder for a while.
     """
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._since: dict[K, float] = {}  # of those who have a place
+        self._chosen: set[K] = set()
         self._levels: dict[K, float] = {}  # of those who speak, -dBov over a second
         self._time = float("-inf")
 
@@ -227,21 +226,22 @@ class LoudestSpeakers(Generic[K]):
             meters: Of the same observer.
             now: Monotonic seconds.
         """
-        since = self._since = {k: t for k, t in self._since.items() if k in meters}
+        chosen = self._chosen
+        chosen.intersection_update(meters)
         for key in order:
-            if len(since) >= self._count:
+            if len(chosen) >= self._count:
                 break
-            since.setdefault(key, now)
+            chosen.add(key)
         levels = self._measure(order, meters, now)
-        silent = [key for key in order if key in since and key not in levels]
-        waiting = [key for key in levels if key not in since]
+        silent = [key for key in order if key in chosen and key not in levels]
+        waiting = [key for key in levels if key not in chosen]
         for key in sorted(waiting, key=levels.__getitem__):
-            place = silent.pop() if silent else self._quietest(levels[key], now)
+            place = silent.pop() if silent else self._quietest(levels[key])
             if place is None:
                 break
-            del since[place]
-            since[key] = now
-        return frozenset(since)
+            chosen.remove(place)
+            chosen.add(key)
+        return frozenset(chosen)
 
     def _measure(
         self, order: Sequence[K], meters: Mapping[K, AudioLevelMeter], now: float
@@ -259,10 +259,9 @@ class LoudestSpeakers(Generic[K]):
         self._levels = levels
         return levels
 
-    def _quietest(self, level: float, now: float) -> K | None:
-        """Who gives way to somebody of this level; None for nobody."""
-        settled = [key for key, since in self._since.items() if now - since >= MIN_TURN]
-        if not settled:
+    def _quietest(self, level: float) -> K | None:
+        """Who gives way to somebody of this level, where all speak; None for nobody."""
+        if not self._chosen:
             return None
-        key = max(settled, key=self._levels.__getitem__)
+        key = max(self._chosen, key=self._levels.__getitem__)
         return key if self._levels[key] - level >= LOUDER else None

@@ -137,6 +137,11 @@ def test_a_screen_share_comes_before_cameras_but_not_before_their_lowest_layers(
     assert chosen(once(demands, 2_000e3)) == {"v": 150e3, "s": 1_700e3}
 
 
+def test_of_equals_the_larger_is_the_last_to_be_paused():
+    sizes = [video("small", pixels=320 * 180), video("large", pixels=1280 * 720)]
+    assert chosen(once(sizes, 200e3)) == {"small": 0, "large": 150e3}
+
+
 def test_room_goes_to_the_larger_and_the_more_important():
     sizes = [video("small", pixels=320 * 180), video("large", pixels=1280 * 720)]
     assert chosen(once(sizes, 700e3)) == {"small": 150e3, "large": 500e3}
@@ -305,6 +310,43 @@ def test_a_call_at_next_time_is_all_that_an_improvement_needs():
         assert calls < 5
 
 
+def test_improvements_of_a_track_keep_their_distance():
+    allocator = Allocator()
+    estimates = [100e3 * 1.02**i for i in range(300)]  # 2 % each 50 ms
+    allocations = run(allocator, [video(layers=TEMPORAL)], estimates)
+    rates = [chosen(a)["v"] for a in allocations]
+    ups = [i * 0.05 for i, (a, b) in enumerate(pairwise(rates)) if 0 < a < b]
+    assert rates[-1] == 1_700e3
+    assert all(b - a >= 2 - 0.01 for a, b in pairwise(ups))
+
+
+def test_failures_are_forgotten():
+    allocator = Allocator()
+    now = 0.0
+
+    def fail():
+        """Up and down again; returns how long it took to go up."""
+        nonlocal now
+        begin = now
+        while chosen(allocator.allocate([video()], estimate=2.5e6, now=now))["v"] < 1_700e3:
+            now += 0.1
+        took = now - begin
+        for estimate in (600e3, 200e3):  # a fall in two steps is one failure
+            now += 0.5
+            allocator.allocate([video()], estimate=estimate, now=now)
+        return took
+
+    allocator.allocate([video()], estimate=600e3, now=now)
+    for _ in range(6):
+        slow = fail()
+    assert slow > 10
+    while chosen(allocator.allocate([video()], estimate=2.5e6, now=now))["v"] < 1_700e3:
+        now += 0.1
+    now += 60  # a minute without a failure
+    allocator.allocate([video()], estimate=600e3, now=now)
+    assert fail() < 2
+
+
 def test_improvements_that_fail_become_rare():
     # Up whenever it is tried, down a second later: a path that never keeps what it promises.
     allocator = Allocator()
@@ -414,6 +456,16 @@ def test_a_track_that_is_shown_starts_at_once_even_in_congestion():
     allocation = allocator.allocate(shown, estimate=1_800e3, now=0.1, congested=True)
     assert chosen(allocation)["w"] >= 150e3
     assert allocation.total <= 1_800e3
+
+
+def test_a_track_that_is_shown_needs_no_headroom_for_its_lowest_layer():
+    allocator = Allocator()
+    demands = [video(key, layers=SIMULCAST[:1]) for key in range(10)]
+    allocator.allocate(demands, estimate=1_660e3, now=0.0)
+    demands.append(video("new"))
+    allocation = allocator.allocate(demands, estimate=1_660e3, now=9.0, congested=True)
+    assert chosen(allocation)["new"] == 150e3
+    assert allocation.total == 1_650e3
 
 
 def test_a_larger_wish_is_honoured_at_once_and_a_smaller_one_is_no_failure():

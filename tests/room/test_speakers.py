@@ -130,9 +130,12 @@ def test_a_pause_for_breath_keeps_the_floor_while_another_hums():
 def test_two_at_once_do_not_alternate():
     rng = random.Random(5)
     call = Call("a", "b").run(3, "a")
-    for _ in range(200):
-        call.run(0.1, "ab", level=rng.randint(20, 30))
-    assert call.dominants == [None, "a"]
+    for _ in range(1000):
+        call.now += 0.02
+        for name in "ab":
+            call.observer.add(name, rng.randint(20, 30), False, now=call.now)
+        call.observer.changed(now=call.now)
+        assert call.observer.dominant == "a"
     order = list(call.observer.order)
     call.run(20, "ab")
     assert call.observer.order == order
@@ -148,6 +151,51 @@ def test_those_who_were_heard_come_before_those_who_were_not():
     assert call.observer.order[0] == "d"
     assert set(call.observer.order[1:3]) == {"b", "f"}
     assert call.observer.order[3:] == ["a", "c", "e"]
+
+
+def test_those_who_discuss_keep_their_order():
+    call = Call(*"abcdef").run(4, "c").run(3, "cd").run(3, "cde")
+    order = list(call.observer.order)
+    assert order[:3] == ["c", "d", "e"]
+    for _ in range(5):
+        call.run(1, "ce").run(0.6, "d").run(0.4, "cd")
+        assert call.observer.order == order
+
+
+def test_those_who_spoke_long_ago_give_way_to_who_is_heard_now():
+    call = Call(*"abcdef").run(4, "c").run(3, "cd").run(20).run(3, "b")
+    assert call.observer.order[:3] == ["b", "c", "d"]
+    call.run(1, "bd")
+    assert call.observer.order[:3] == ["b", "d", "c"]
+
+
+def test_nobody_is_chosen_for_no_places():
+    call = Call("a").run(1, "a")
+    assert choose(call, LoudestSpeakers(0)) == set()
+
+
+def test_a_cough_moves_nobody():
+    call = Call("a", "b", "c").run(5, "a")
+    for _ in range(5):
+        call.run(0.14, "c", level=15).run(4)
+        assert call.observer.order == ["a", "b", "c"]
+
+
+def test_those_who_shout_in_turns_do_not_take_each_others_places():
+    call = Call(*"abc").run(0.5)
+    loudest = LoudestSpeakers(1)
+    choose(call, loudest)
+    places = []
+    for i in range(1500):
+        call.now += 0.02
+        turn = "abc"[i // 15 % 3]  # all speak, and take turns at shouting every 0.3 s
+        for name in "abc":
+            call.observer.add(name, 1 if name == turn else 44, False, now=call.now)
+        call.observer.changed(now=call.now)
+        chosen = choose(call, loudest)
+        if i >= 100:  # who has spoken for two seconds is known
+            places.append(chosen)
+    assert len(set(places)) == 1
 
 
 def test_leaving_is_told_and_forgotten():

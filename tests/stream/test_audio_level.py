@@ -56,8 +56,9 @@ def test_a_click_is_no_speech(packets):
     meter = AudioLevelMeter()
     now = play(meter, [100] * 50)
     for _ in range(10):
-        now = play(meter, [20] * packets + [100] * 50, start=now + INTERVAL)
+        now = play(meter, [20] * packets, start=now + INTERVAL)
         assert not meter.speaking(now=now)
+        now = play(meter, [100] * 50, start=now + INTERVAL)
 
 
 def test_a_click_after_a_pause_of_the_sender_is_no_speech():
@@ -81,6 +82,13 @@ def test_a_sender_that_stops_sending_is_silent():
     assert meter.level(now=now + 2 * MAX_GAP) == SILENCE
     assert meter.speaking(now=now + HANGOVER / 2)
     assert not meter.speaking(now=now + HANGOVER + 0.01)
+
+
+def test_the_level_falls_within_a_second():
+    meter = AudioLevelMeter()
+    now = play(meter, [20] * 50)
+    now = play(meter, [90] * 50, start=now + INTERVAL)
+    assert meter.level(now=now) > 85
 
 
 def test_the_voice_flag_counts_once_it_was_set():
