@@ -37,6 +37,10 @@ class VirtualTime:
         """Call its `handle_timer` whenever its `get_timer` asks for it."""
         self._driven.append(driven)
 
+    def release(self, driven: Driven) -> None:
+        """Call it no more."""
+        self._driven.remove(driven)
+
     def call_at(self, when: float, callback: Callable[[], None]) -> None:
         heapq.heappush(self._heap, (when, next(self._order), callback))
 

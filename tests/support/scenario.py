@@ -169,6 +169,8 @@ class Scenario:
         client.down = down  # type: ignore[assignment]
         client.connect(peer)
         assert self.time.run(20, until=lambda: client.connected)
+        self.time.run(1)  # the last flight is on its way
+        client.settle()
         if subscribes:
             # From here on the path is as bad as the story has it.
             down.capacity = (
