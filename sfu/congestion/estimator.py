@@ -6,7 +6,6 @@ used where there is none.
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
 
 from sfu.congestion.acknowledged_bitrate import AcknowledgedBitrate
 from sfu.congestion.arrival_groups import ArrivalGroups
@@ -15,45 +14,19 @@ from sfu.congestion.loss import LossBound
 from sfu.congestion.overuse import OveruseDetector, State
 from sfu.congestion.probe import ProbeCluster, ProbeController
 from sfu.congestion.queue_delay import QueueDelay
-from sfu.congestion.rate_control import RateControl
+from sfu.congestion.rate_control import SHALLOW_QUEUE, RateControl
 from sfu.congestion.remb import ReportControl
+from sfu.congestion.round_trip import RoundTrip
+from sfu.congestion.sample import EstimatorSample, Mode
 from sfu.congestion.trendline import Trendline
 from sfu.wire.twcc import TransportFeedback
-
-Mode = Literal["transport_cc", "remb", "loss"]
 
 SILENCE = 1.0  # s, and a round trip, without any feedback: the path may be gone
 REPORT_SILENCE = 6.0  # s; reports come once a second, or every few seconds on a thin path
 BACK_OFF = 0.8  # each `CHECK` while it is silent
 CHECK = 0.5  # s
+JITTER_QUEUE = 2.0  # of the jitter: so much of a queue may be none
 FALL_BACK = 5.0  # s without transport-wide feedback, while other reports come
-ROUND_TRIP = 0.2  # s; before any is known
-ROUND_TRIP_VALID = 5.0  # s; a report's round trip, before that of the feedback is taken
-ROUND_TRIP_RISE = 1.05  # each feedback: the least one within the last seconds counts
-MAX_ROUND_TRIP = 3.0  # s; what is told beyond that is no reason to react even later
-
-
-class EstimatorSample(NamedTuple):
-    """The state of an estimator in numbers, for traces: bit/s, seconds, shares."""
-
-    estimate: float
-    delay_based: float
-    loss_based: float  # infinite for no bound
-    report_based: float
-    remb: float  # infinite for none
-    acknowledged: float  # 0 while unknown
-    capacity: float  # 0 while unknown
-    loss: float
-    inherent_loss: float
-    queue_delay: float
-    round_trip: float
-    in_flight: int  # bytes
-    trend: float  # ms
-    threshold: float  # ms
-    state: State
-    mode: Mode
-    probe: int  # id of the cluster that is under way, 0 for none
-    refused: int
 
 
 class BandwidthEstimator:
@@ -79,11 +52,11 @@ class BandwidthEstimator:
     __slots__ = (
         "_detector",
         "_fallback",
-        "_feedback_round_trip",
         "_groups",
         "_heard",
         "_heard_feedback",
         "_history",
+        "_idle",
         "_last_send",
         "_losses",
         "_maximum",
@@ -93,9 +66,9 @@ class BandwidthEstimator:
         "_rates",
         "_received",
         "_report_loss",
-        "_report_round_trip",
         "_reported",
         "_reported_total",
+        "_round_trip",
         "_trendline",
         "acknowledged_bitrate",
         "estimate",
@@ -121,9 +94,9 @@ class BandwidthEstimator:
         self._probes = ProbeController()
         self._heard: float | None = None  # anything
         self._heard_feedback: float | None = None
+        self._idle = float("-inf")  # when there was nothing to tell of
         self._next_check: float | None = None
-        self._feedback_round_trip: float | None = None
-        self._report_round_trip: float | None = None
+        self._round_trip = RoundTrip()
         self._reported: float | None = None
         self._reported_total = 0
         self._report_loss = 0.0
@@ -142,12 +115,8 @@ class BandwidthEstimator:
 
     @property
     def round_trip(self) -> float:
-        """Seconds; the one that a receiver report told, else that of the feedback."""
-        if self._report_round_trip is not None:
-            return self._report_round_trip
-        if self._feedback_round_trip is not None:
-            return self._feedback_round_trip
-        return ROUND_TRIP
+        """Seconds."""
+        return self._round_trip.value
 
     @property
     def loss(self) -> float:
@@ -176,24 +145,14 @@ class BandwidthEstimator:
         result = self._history.take(feedback, now=now)
         if result.restarted:
             self._restart()
-        if not result.received:
-            return  # nothing new, or nothing but losses, which the next one tells again by its gap
+        if not result.bursts:
+            return
         if self.mode != "transport_cc":
             self.mode = "transport_cc"
             self._rates.follow(self.estimate)
         self._heard = self._heard_feedback = now
-        newest = self._take_bursts(result.bursts)
-        sample = min(max(now - newest, 0.001), MAX_ROUND_TRIP)
-        previous = self._feedback_round_trip
-        self._feedback_round_trip = (
-            sample if previous is None else min(sample, previous * ROUND_TRIP_RISE)
-        )
-        if (
-            self._report_round_trip is not None
-            and self._reported is not None
-            and now - self._reported > ROUND_TRIP_VALID
-        ):
-            self._report_round_trip = None
+        if result.received:
+            self._round_trip.feedback(self._take_bursts(result.bursts), now=now)
         self._update(result, now)
 
     def _take_bursts(self, bursts: list[AckedBurst]) -> float:
@@ -202,23 +161,23 @@ class BandwidthEstimator:
         add = self._received.add
         newest = 0.0
         for burst in bursts:
+            add(burst)
             if not burst.packets:
                 continue
-            add(burst)
             newest = burst.send_time
             group = groups.add(burst)
             if group is None:
                 continue
-            send_time, arrival, _ = group
+            send_time, arrival, size = group
             delay = arrival - send_time
-            self.queue_delay = queue.update(send_time, delay)
+            self.queue_delay = queue.update(send_time, delay, size)
             last = self._last_send
             self._last_send = send_time
             trend = trendline.update(arrival, delay)
             self.state = self._detector.update(
                 trend,
                 0.0 if last is None else send_time - last,
-                self.queue_delay,
+                self.queue_delay - JITTER_QUEUE * queue.jitter,
                 at=send_time,
             )
         return newest
@@ -227,24 +186,22 @@ class BandwidthEstimator:
         acknowledged = self.acknowledged_bitrate = self._received.update()
         round_trip, queue = self.round_trip, self.queue_delay
         overusing = self.state == "overusing"
-        rates = self._rates
+        recent = self._received.recent() if overusing or queue >= SHALLOW_QUEUE else None
         came = acknowledged
+        # What the path loses anyway has passed the bottleneck, or would have.
+        passed = 1 - self._losses.inherent
         if came is not None:
-            # What the path loses anyway has passed the bottleneck, or would have.
-            came /= 1 - self._losses.inherent
-        rates.update(
-            self.state,
-            came,
-            self._received.recent() if overusing else None,
-            round_trip=round_trip,
-            queue=queue,
-            now=now,
-        )
+            came /= passed
+        if recent is not None:
+            recent = recent[0] / passed, recent[1]
+        rates = self._rates
+        rates.update(self.state, came, recent, round_trip=round_trip, queue=queue, now=now)
         if overusing:
             self._probes.overused(now=now)
         proven = self._probes.receive(result.bursts, now=now)
         if proven is not None and not overusing:
-            rates.prove(proven)
+            rates.prove(proven.bitrate, acknowledged=came, full=proven.full)
+            self._losses.prove(proven.bitrate, now=now)
         bound = self._losses.update(
             result,
             estimate=rates.estimate,
@@ -270,8 +227,7 @@ class BandwidthEstimator:
             now: Monotonic seconds.
         """
         self._heard = now
-        if round_trip > 0:
-            self._report_round_trip = min(round_trip, MAX_ROUND_TRIP)
+        self._round_trip.report(round_trip, now=now)
         self._report_loss = fraction_lost = min(max(fraction_lost, 0.0), 1.0)
         total = self._history.total
         elapsed = None if self._reported is None else now - self._reported
@@ -309,7 +265,12 @@ class BandwidthEstimator:
         if self.mode != "transport_cc" or self.state != "normal":
             return None
         return self._probes.wanted(
-            now=now, estimate=self.estimate, goal=goal, sending=sending, maximum=self._maximum
+            now=now,
+            estimate=self.estimate,
+            goal=goal,
+            sending=sending,
+            maximum=self._maximum,
+            jitter=self._queue.jitter,
         )
 
     def get_timer(self) -> float | None:
@@ -321,19 +282,18 @@ class BandwidthEstimator:
         assert self._heard is not None
         self._next_check = now + CHECK
         if not self._history.in_flight:
+            self._idle = now
             return
         if self.mode == "transport_cc":
-            heard = self._heard_feedback or self._heard
+            heard = max(self._heard_feedback or self._heard, self._idle)
             silent = now - heard > SILENCE + self.round_trip
         else:
             silent = now - self._heard > REPORT_SILENCE
         if silent:
             self._rates.follow(self._rates.estimate * BACK_OFF)
             self._fallback.follow(self._fallback.estimate * BACK_OFF)
-            self.estimate = min(
-                self.estimate,
-                (self._rates if self.mode == "transport_cc" else self._fallback).estimate,
-            )
+            source = self._rates if self.mode == "transport_cc" else self._fallback
+            self.estimate = min(self.estimate, source.estimate)
 
     def sample(self) -> EstimatorSample:
         """Everything in numbers."""
@@ -349,6 +309,7 @@ class BandwidthEstimator:
             loss=self.loss,
             inherent_loss=losses.inherent,
             queue_delay=self.queue_delay,
+            jitter=self._queue.jitter,
             round_trip=self.round_trip,
             in_flight=self._history.in_flight,
             trend=self._trendline.trend,

@@ -22,8 +22,9 @@ MIN_QUEUE = 0.025  # s
 OUTAGE = 0.1  # s; when nothing came for so long, the path was away, not full
 RESPONSE = 0.3  # s; on top of the round trip, until a change shows in what is told
 JUDGED = 0.6  # of the loss before: when so much stays, less sending did not help
-SLOWER = 0.95  # of the rate before: to judge, less must really be sent
-RECOVERY = 0.15  # per s
+SLOWER = 0.8  # of the share lost: to judge, so much less must really be sent
+RECOVERY = 0.1  # per s
+SETTLED = 5.0  # s; until a probe may lift the bound: short trains pass a policer unharmed
 LEARNING = 0.05  # of the difference to the path's own loss, for each observation
 MAX_INHERENT = 0.3  # nobody can watch a call that loses more
 
@@ -103,6 +104,11 @@ class LossBound:
         self._judge(total, estimate, acknowledged, queue, round_trip, elapsed, now)
         return self.bound
 
+    def prove(self, bitrate: float, *, now: float) -> None:
+        """Lift the bound to what a probe has shown, bit/s, unless it was set lately."""
+        if self.bound < bitrate and now - self._set_at > SETTLED:
+            self.bound = bitrate
+
     def _judge(
         self,
         total: int,
@@ -121,7 +127,7 @@ class LossBound:
         if self._trial is not None and full:
             loss_before, rate_before = self._trial
             slower = acknowledged is not None and (
-                acknowledged / (1 - loss) < SLOWER * rate_before if loss < 1 else False
+                acknowledged <= (1 - SLOWER * loss_before) * rate_before * (1 - loss)
             )
             if slower:
                 self._trial = None
@@ -139,7 +145,7 @@ class LossBound:
         elif not congested and full:
             if loss < inherent:
                 self.inherent += 2 * LEARNING * (loss - inherent)
-            elif queue < MIN_QUEUE:
+            elif queue < MIN_QUEUE and self.bound == math.inf:
                 self.inherent += LEARNING * (loss - inherent)
             if self.bound < math.inf:
                 self.bound *= 1 + RECOVERY * min(elapsed, 1.0)

@@ -11,6 +11,11 @@ from sfu.congestion.history import AckedBurst
 
 STEPS = 5  # bursts of a cluster
 STEP = 0.005  # s between them; timers can hit that
+JITTER_STEP = (
+    1.0  # of the jitter between them: a cluster must be longer than what jitter does to it
+)
+MAX_STEP = 0.025  # s
+JITTERY = 0.008  # s; with more, a cluster that seems slow need not have filled the link
 MIN_PACKET = 200  # bytes; padding has no more than 255
 FIRST_FACTOR = 3.0  # of the estimate: the first probe after joining
 FACTOR = 2.0  # of the estimate: those that follow
@@ -48,6 +53,18 @@ class ProbeCluster(NamedTuple):
     interval: float
 
 
+class ProbeResult(NamedTuple):
+    """What a probe has shown.
+
+    Attributes:
+        bitrate: Bit/s that went through.
+        full: Whether less came than was sent, and not by jitter: the link carries no more.
+    """
+
+    bitrate: float
+    full: bool
+
+
 class ProbeController:
     """Decides when to probe and how fast, and reads what came of it.
 
@@ -60,6 +77,7 @@ class ProbeController:
         "_bursts",
         "_ends",
         "_ids",
+        "_jittery",
         "_next",
         "_started",
         "cluster",
@@ -74,9 +92,17 @@ class ProbeController:
         self._started = float("-inf")
         self._bursts: dict[float, list[AckedBurst]] = {}  # by their time of sending
         self._ends = 0.0
+        self._jittery = False
 
     def wanted(
-        self, *, now: float, estimate: float, goal: float, sending: float, maximum: float
+        self,
+        *,
+        now: float,
+        estimate: float,
+        goal: float,
+        sending: float,
+        maximum: float,
+        jitter: float = 0.0,
     ) -> ProbeCluster | None:
         """The probe to send now, if any.
 
@@ -86,6 +112,7 @@ class ProbeController:
             goal: Bit/s that would make something better.
             sending: Bit/s of media now: a probe below it would show nothing.
             maximum: Bit/s that are never passed.
+            jitter: Seconds.
         """
         if self.cluster is not None:
             if now < self._ends:
@@ -99,8 +126,10 @@ class ProbeController:
         if bitrate <= estimate:
             return None
         self._ids += 1
-        size = max(round(bitrate * STEP * STEPS / 8), MIN_PACKET * STEPS)
-        interval = 8 * size / STEPS / bitrate  # longer than `STEP` where packets are at their least
+        step = min(max(JITTER_STEP * jitter, STEP), MAX_STEP)
+        self._jittery = jitter > JITTERY
+        size = max(round(bitrate * step * STEPS / 8), MIN_PACKET * STEPS)
+        interval = 8 * size / STEPS / bitrate  # longer than `step` where packets are at their least
         self.cluster = ProbeCluster(
             self._ids, bitrate, interval * (STEPS - 1), size, STEPS, interval
         )
@@ -113,11 +142,11 @@ class ProbeController:
         """The path is full: no probe for a while."""
         self._next = max(self._next, now + CALM)
 
-    def receive(self, bursts: Iterable[AckedBurst], *, now: float) -> float | None:
+    def receive(self, bursts: Iterable[AckedBurst], *, now: float) -> ProbeResult | None:
         """Look for the cluster in what was acknowledged.
 
         Returns:
-            The bit rate that the probe has shown, bit/s, once; None while it is not known.
+            What the probe has shown, once; None while it is not known.
         """
         cluster = self.cluster
         if cluster is None:
@@ -131,11 +160,11 @@ class ProbeController:
         size = sum(b.size for group in self._bursts.values() for b in group)
         if size < ENOUGH * cluster.size or now < self._started + cluster.duration:
             return None
-        bitrate = _measure([self._bursts[time] for time in sent])
-        if bitrate is None:
+        result = _measure([self._bursts[time] for time in sent])
+        if result is None:
             self._failed(now)
             return None
-        bitrate = min(bitrate, cluster.bitrate)
+        bitrate = min(result.bitrate, cluster.bitrate)
         self.cluster = None
         if bitrate < SUCCESS * cluster.bitrate:
             self._failed(now)
@@ -143,7 +172,7 @@ class ProbeController:
             self.failures = 0
             # Nearly all that was tried went through: try for more at once.
             self._next = now if bitrate >= SATURATED * cluster.bitrate else now + INTERVAL
-        return bitrate
+        return ProbeResult(bitrate, result.full and not self._jittery)
 
     def _failed(self, now: float) -> None:
         self.cluster = None
@@ -151,7 +180,7 @@ class ProbeController:
         self._next = now + min(INTERVAL * BACKOFF**self.failures, MAX_INTERVAL)
 
 
-def _measure(groups: list[list[AckedBurst]]) -> float | None:
+def _measure(groups: list[list[AckedBurst]]) -> ProbeResult | None:
     """The lesser of the rates of sending and of receiving, as libwebrtc takes them."""
     bursts = [burst for group in groups for burst in group]
     total = sum(burst.size for burst in bursts)
@@ -165,4 +194,6 @@ def _measure(groups: list[list[AckedBurst]]) -> float | None:
     received = 8 * (total - first.size / first.packets) / receiving
     if received > MAX_RATIO * sent:
         return None
-    return USED * received if received < SATURATED * sent else min(sent, received)
+    if received < SATURATED * sent:
+        return ProbeResult(USED * received, full=True)
+    return ProbeResult(min(sent, received), full=False)

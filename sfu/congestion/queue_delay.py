@@ -8,6 +8,8 @@ RECENT = (
     0.12  # s; a queue lasts longer, and the quickest packet within it has no jitter to speak of
 )
 MAX_RECENT = 64  # groups
+JITTER_GAIN = 1 / 32  # of each group, so about the last second
+LARGE = 500  # bytes; smaller is audio, and waits for the frame that it was sent behind
 
 
 class QueueDelay:
@@ -17,30 +19,38 @@ class QueueDelay:
 
     Attributes:
         delay: Seconds in queues now.
+        jitter: Mean change of the delay from group to group, seconds.
     """
 
-    __slots__ = ("_bucket_end", "_minima", "_recent", "delay")
+    __slots__ = ("_bucket_end", "_last", "_minima", "_recent", "delay", "jitter")
 
     def __init__(self) -> None:
         self.delay = 0.0
+        self.jitter = 0.0
         self.reset()
 
     def reset(self) -> None:
         """Begin again, with delays that need not fit to those before."""
         self._minima: deque[float] = deque(maxlen=BUCKETS)
         self._bucket_end = float("-inf")
+        self._last: float | None = None
         self._recent: deque[tuple[float, float]] = deque(maxlen=MAX_RECENT)
 
-    def update(self, send_time: float, delay: float) -> float:
+    def update(self, send_time: float, delay: float, size: int) -> float:
         """Add a group.
 
         Args:
             send_time: Monotonic seconds.
             delay: One-way delay, seconds, plus any constant.
+            size: Bytes.
 
         Returns:
             `delay`, the attribute.
         """
+        if size >= LARGE:
+            if self._last is not None:
+                self.jitter += JITTER_GAIN * (abs(delay - self._last) - self.jitter)
+            self._last = delay
         minima = self._minima
         if send_time >= self._bucket_end:
             self._bucket_end = send_time + BUCKET

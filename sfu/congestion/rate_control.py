@@ -19,12 +19,14 @@ PACKET_BITS = 8 * 1200
 FRAME_RATE = 30.0
 HEADROOM = 1.5  # of what is acknowledged: more than that nobody has tried
 HEADROOM_BITRATE = 10_000.0  # bit/s; on top, for what is sent when nearly nothing is
+PROVEN = 1.2  # of what is acknowledged: as much is left when a probe showed less
 MAX_STEP = 1.0  # s; what a pause counts at most
 SATURATED = 0.9  # of what is sent: less coming is a link that is full
 CLEAR = 0.02  # s; no queue to speak of …
 CLEAR_TIME = 1.0  # s; … for so long: the next queue is another one
 FUTILE = 3  # decreases that did not clear the queue: it is somebody else's
 SHARED_QUEUE = 0.4  # s; more of somebody else's queue is nothing to live with either
+FLOODED = 0.7  # of what is sent: less coming is far too much, not a few drops of a burst
 PLENTY = 0.65  # of the estimate: sending less is limited by the media, not by us
 
 
@@ -124,36 +126,41 @@ class RateControl:
             self._queued = now
         elif now - self._queued > CLEAR_TIME:
             self._futile = 0
-        if state == "overusing" and not self._is_shared(recent, queue):
+        flooded = recent is not None and recent[0] < FLOODED * recent[1]
+        shared = self._futile >= FUTILE and queue <= SHARED_QUEUE
+        # A full queue has no trend, but loses. One that sending less does not clear, while what we
+        # send goes through, is kept up by another flow, which would take all that we give up: then
+        # loss is what tells.
+        if (state == "overusing" and not shared) or (flooded and queue >= SHALLOW_QUEUE):
             self._overuse(acknowledged, recent, round_trip, queue, now)
         elif state != "underusing" and acknowledged is not None:
             # While the queue empties (underusing), the rate is held.
             self._increase(acknowledged, round_trip, elapsed)
         return self.estimate
 
-    def prove(self, bitrate: float) -> None:
-        """Take over what a probe has shown, if that is more."""
+    def prove(self, bitrate: float, *, acknowledged: float | None, full: bool) -> None:
+        """Take over what a probe has shown.
+
+        Args:
+            bitrate: Bit/s that went through.
+            acknowledged: What comes of the media, bit/s.
+            full: Whether the probe filled the link: then no more than this goes through, though
+                jitter can make a probe look slow, so what comes anyway is not given up for it.
+        """
         if bitrate > self.estimate:
             self._set(bitrate)
             if self.capacity.includes(bitrate) > 0:
                 self.capacity.forget()
+        elif full and acknowledged is not None:
+            self._set(min(self.estimate, max(bitrate, PROVEN * acknowledged)))
 
     def follow(self, bitrate: float) -> None:
         """Go on from what is known from elsewhere."""
         self._set(bitrate)
+        self._updated = None
 
     def _set(self, bitrate: float) -> None:
         self.estimate = min(max(bitrate, self.minimum), self._maximum)
-
-    def _is_shared(self, recent: tuple[float, float] | None, queue: float) -> bool:
-        """Whether the queue is kept up by another flow, which would take all that we give up.
-
-        Sending less has not cleared it, and what we send goes through. Then loss is what tells.
-        """
-        if self._futile < FUTILE or queue > SHARED_QUEUE or recent is None:
-            return False
-        received, sent = recent
-        return received >= SATURATED * sent
 
     def _increase(self, acknowledged: float, round_trip: float, elapsed: float) -> None:
         if self.capacity.includes(acknowledged) > 0:

@@ -80,18 +80,18 @@ def test_the_sums_stay_exact_for_hours():
 def test_a_queue_is_what_all_packets_wait_for():
     queue = QueueDelay()
     for i in range(100):
-        queue.update(i / 40, 100.0)
+        queue.update(i / 40, 100.0, 1000)
     assert queue.delay == 0
-    found = [queue.update((100 + i) / 40, 100.08) for i in range(20)]
+    found = [queue.update((100 + i) / 40, 100.08, 1000) for i in range(20)]
     assert found[1] == 0, "two late packets are no queue"
     assert found[-1] == pytest.approx(0.08)
-    assert queue.update(3.0, 100.0) == 0
+    assert queue.update(3.0, 100.0, 1000) == 0
 
 
 def test_jitter_is_no_queue():
     rng = random.Random(1)
     queue = QueueDelay()
-    found = sorted(queue.update(i / 80, 100 + rng.uniform(0, 0.06)) for i in range(4000))
+    found = sorted(queue.update(i / 80, 100 + rng.uniform(0, 0.06), 1000) for i in range(4000))
     assert found[len(found) // 2] < 0.012
     assert found[int(0.95 * len(found))] < 0.025
 
@@ -99,9 +99,9 @@ def test_jitter_is_no_queue():
 def test_a_longer_path_is_no_queue_after_a_while():
     queue = QueueDelay()
     for i in range(40 * 5):
-        queue.update(i / 40, 100.0)
+        queue.update(i / 40, 100.0, 1000)
     steps = round(40 * BUCKET * (BUCKETS + 1))
-    found = [queue.update(5 + i / 40, 100.2) for i in range(steps)]
+    found = [queue.update(5 + i / 40, 100.2, 1000) for i in range(steps)]
     assert found[40] == pytest.approx(0.2)
     assert found[-1] == 0
 
