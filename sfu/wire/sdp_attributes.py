@@ -25,6 +25,7 @@ MAX_FORMATS = 256  # of one m-line; there are 128 payload types
 MAX_EXTENSIONS = 256  # of one m-section
 MAX_FEEDBACK = 32  # kinds of RTCP feedback of one payload type
 MAX_FINGERPRINTS = 16
+MAX_RESTRICTIONS = 32  # of one RID; RFC 8851 has nine
 
 _TOKEN = re.compile(r"[!#-'*+\-.0-9A-Z^-~]{1,64}")  # RFC 8866 9: token; the bound is ours
 _PROTOCOL = re.compile(r"[0-9A-Za-z/\-]{1,32}")
@@ -175,20 +176,33 @@ def _ssrc_group(section: MediaSection, value: str) -> None:
 
 def _rid(section: MediaSection, value: str) -> None:
     identifier, text = _split(value)
-    direction = text.split()[0]
-    if direction not in ("send", "recv") or len(section.rids) == MAX_SOURCES:
+    direction, _, rest = text.partition(" ")
+    parts = [part for part in "".join(rest.split()).split(";") if part]
+    if (
+        direction not in ("send", "recv")
+        or len(section.rids) == MAX_SOURCES
+        or len(parts) > MAX_RESTRICTIONS
+    ):
         raise ParseError("The stream restriction is malformed.")
-    section.rids += (Rid(_token(identifier), cast(Literal["send", "recv"], direction)),)
+    pairs = (part.partition("=") for part in parts)
+    restrictions = tuple((name.lower(), content) for name, _, content in pairs)
+    section.rids += (
+        Rid(_token(identifier), cast(Literal["send", "recv"], direction), restrictions),
+    )
 
 
 def _simulcast(section: MediaSection, value: str) -> None:
     words = value.split()
     if "send" not in words[:-1:2]:
         return
-    streams = re.split("[;,]", words[words.index("send") + 1])
-    if len(streams) > MAX_SOURCES:
+    text = words[words.index("send") + 1]
+    if text.count(";") + text.count(",") >= MAX_SOURCES:
         raise ParseError("There are too many streams.")
-    section.simulcast = tuple(_token(stream.lstrip("~")) for stream in streams)
+    # RFC 8853 5.1: a tilde is before what is paused at first; that it comes later is enough for us.
+    section.simulcast = tuple(
+        tuple(_token(rid.lstrip("~")) for rid in alternatives.split(","))
+        for alternatives in text.split(";")
+    )
 
 
 def _sctp_port(section: MediaSection, value: str) -> None:

@@ -29,10 +29,17 @@ class ExtMap:
 
 @dataclass(frozen=True, slots=True)
 class Rid:
-    """One `a=rid` (RFC 8851): a restricted stream of a simulcast, from the writer's side."""
+    """One `a=rid` (RFC 8851): a restricted stream of a simulcast, from the writer's side.
+
+    Attributes:
+        id: As in `a=simulcast` and in header extensions.
+        direction: "send" or "recv".
+        restrictions: (name, value), such as ("max-width", "640"), as they stand in the text.
+    """
 
     id: str
     direction: Literal["send", "recv"]
+    restrictions: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,8 @@ class MediaSection:
         rtp_maps: Payload type → encoding.
         parameters: Payload type → format parameters, names in lower case; a bare word has value "".
         sources: SSRC → its attributes (RFC 5576), in the order of the text.
-        simulcast: RIDs of the `send` half of `a=simulcast`, in order, alternatives included.
+        simulcast: The streams in the `send` half of `a=simulcast`, in order; each is the RIDs of
+            its alternatives, the preferred one first (RFC 8853 5.1).
         sctp_port: None when there is none.
         max_message_size: Bytes, 0 for any; the default is RFC 8841's.
         feedback_lines: Payload type or "*" → RTCP feedback; `feedback` puts them together.
@@ -87,7 +95,7 @@ class MediaSection:
     sources: dict[int, dict[str, str]] = field(default_factory=dict)
     ssrc_groups: tuple[SsrcGroup, ...] = ()
     rids: tuple[Rid, ...] = ()
-    simulcast: tuple[str, ...] = ()
+    simulcast: tuple[tuple[str, ...], ...] = ()
     sctp_port: int | None = None
     max_message_size: int = 65536
     feedback_lines: dict[str, set[str]] = field(default_factory=dict)

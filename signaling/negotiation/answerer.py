@@ -12,11 +12,12 @@ from sfu.wire.parameters import (
     SendParameters,
     TransportParameters,
 )
-from sfu.wire.sdp import Direction, ExtMap, MediaSection, SessionDescription, parse_sdp
+from sfu.wire.sdp import Direction, ExtMap, MediaSection, Rid, SessionDescription, parse_sdp
 from signaling.negotiation import description, peer
 from signaling.negotiation.codecs import Format, common_formats
 from signaling.negotiation.description import LocalTransport, SendSlot
 from signaling.negotiation.extensions import common_extensions
+from signaling.negotiation.simulcast import common_rids, simulcast_lines
 
 Slots = Mapping[str, SendSlot] | Callable[[MediaSection], SendSlot | None]
 
@@ -63,6 +64,7 @@ class _Media:
     kind: Kind
     formats: tuple[Format, ...]
     extensions: tuple[ExtMap, ...]
+    rids: tuple[Rid, ...]
     receive: bool
     slot: SendSlot | None
 
@@ -144,7 +146,9 @@ def answer(
         description.text(lines),
         peer.transport_parameters(tagged, role, channel),
         tuple(
-            peer.receive_parameters(each.section, each.kind, each.formats, each.extensions)
+            peer.receive_parameters(
+                each.section, each.kind, each.formats, each.extensions, each.rids
+            )
             for each in media.values()
             if each.receive
         ),
@@ -181,7 +185,9 @@ def _media(
         return None
     slot = slots(section) if section.direction in ("recvonly", "sendrecv") else None
     receive = receive and section.direction in ("sendonly", "sendrecv")
-    return _Media(section, kind, formats, common_extensions(section, kind), receive, slot)
+    extensions = common_extensions(section, kind)
+    rids = common_rids(section, formats, extensions) if receive else ()
+    return _Media(section, kind, formats, extensions, rids, receive, slot)
 
 
 def _is_data_channel(section: MediaSection) -> bool:
@@ -202,7 +208,7 @@ def _formats(section: MediaSection, media: Mapping[str, _Media]) -> list[str]:
 
 def _rtp_lines(agreed: _Media, *, mixed: bool) -> list[str]:
     section = agreed.section
-    return description.rtp_lines(
+    lines = description.rtp_lines(
         direction=_DIRECTION[agreed.slot is not None, agreed.receive],
         formats=agreed.formats,
         extensions=agreed.extensions,
@@ -210,3 +216,4 @@ def _rtp_lines(agreed: _Media, *, mixed: bool) -> list[str]:
         mixed=mixed and section.extmap_allow_mixed,
         slot=agreed.slot,
     )
+    return lines + simulcast_lines(agreed.rids)

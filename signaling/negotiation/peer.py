@@ -11,7 +11,7 @@ from sfu.wire.parameters import (
     SendParameters,
     TransportParameters,
 )
-from sfu.wire.sdp import ExtMap, MediaSection, SessionDescription
+from sfu.wire.sdp import ExtMap, MediaSection, Rid, SessionDescription
 from signaling.negotiation import codecs, extensions
 from signaling.negotiation.codecs import Format
 
@@ -78,7 +78,11 @@ def transport_parameters(
 
 
 def receive_parameters(
-    section: MediaSection, kind: Kind, formats: Sequence[Format], agreed: tuple[ExtMap, ...]
+    section: MediaSection,
+    kind: Kind,
+    formats: Sequence[Format],
+    agreed: tuple[ExtMap, ...],
+    rids: Sequence[Rid],
 ) -> ReceiveParameters:
     """What the peer will send on one m-line."""
     incoming = extensions.received(agreed)
@@ -97,6 +101,7 @@ def receive_parameters(
         extensions=incoming,
         ssrcs=tuple(ssrc for ssrc in section.sources if ssrc not in secondary),
         rtx_ssrcs=rtx_ssrcs,
+        rids=tuple(rid.id for rid in rids),
         nack=codecs.speaks(formats, "nack"),
         pli=codecs.speaks(formats, "nack pli"),
         fir=codecs.speaks(formats, "ccm fir"),

@@ -15,6 +15,7 @@ from sfu.wire.stun import binding_request, parse_stun
 from signaling.http_sessions import ice_server_links
 from signaling.sdpfrag import MEDIA_TYPE, parse_fragment
 from tests.support.clients import Clients, WhipClient, access_token, clients_of, peer_connection
+from tests.support.descriptions import sample
 from tests.support.media import PictureTrack, ToneTrack
 from tests.support.polling import until
 from tests.support.server import API_KEY, API_SECRET, RunningServer, running_server
@@ -99,6 +100,14 @@ async def test_publisher_is_seen_and_its_media_arrives(
     room = server.media.rooms.get("a")
     assert room is not None
     assert kinds["video"]["sid"] in room.participant(publisher["identity"]).tracks
+
+
+async def test_simulcast_is_taken(server: RunningServer, clients: Clients) -> None:
+    status, _, answer = await post(clients, "/whip/a", data=sample("chrome_simulcast"))
+    assert status == 201
+    assert "a=rid:q recv\r\na=rid:h recv\r\na=rid:f recv\r\na=simulcast:recv q;h;f\r\n" in answer
+    (publisher,) = participants(server)
+    assert sorted(track.kind for track in publisher.tracks.values()) == ["audio", "video"]
 
 
 async def test_answer_is_a_resource_with_all_headers(clients: Clients) -> None:

@@ -54,12 +54,19 @@ def test_chrome_offer():
 def test_simulcast_offer_keeps_its_rids():
     video = parse_sdp(sample("chrome_simulcast")).media[0]
     assert video.rids == (Rid("q", "send"), Rid("h", "send"), Rid("f", "send"))
-    assert video.simulcast == ("q", "h", "f")
+    assert video.simulcast == (("q",), ("h",), ("f",))
 
 
 def test_simulcast_alternatives_and_pauses():
-    assert section("simulcast:recv a;b send 1,~2;3").simulcast == ("1", "2", "3")
+    assert section("simulcast:recv a;b send 1,~2;3").simulcast == (("1", "2"), ("3",))
     assert section("simulcast:recv a;b").simulcast == ()
+
+
+def test_restrictions_of_a_stream():
+    (rid,) = section("rid:q send pt=96,97; Max-Width=320;;x").rids
+    assert rid == Rid("q", "send", (("pt", "96,97"), ("max-width", "320"), ("x", "")))
+    (rid,) = section("rid:q recv").rids
+    assert rid == Rid("q", "recv")
 
 
 def test_session_level_counts_for_every_section():
@@ -209,6 +216,8 @@ def test_malformed_descriptions(text):
         "ssrc-group:FID a",
         "rid:a up",
         "rid:a",
+        "rid:a send " + "x;" * 33,
+        "simulcast:send " + ";".join("a" * 65),
         "simulcast:send a;;b",
         "sctp-port:65536",
         "max-message-size:-1",

@@ -203,13 +203,6 @@ def test_what_we_send_is_described():
     ]
 
 
-def test_simulcast_is_not_accepted():
-    agreed = answer_to(sample("chrome_simulcast"))
-    assert "a=simulcast" not in agreed.sdp
-    assert "a=rid" not in agreed.sdp
-    assert agreed.receive[0].rids == ()
-
-
 def test_data_channel_alone():
     agreed = answer_to(sample("chrome_data"))
     assert agreed.data_channel

@@ -81,15 +81,20 @@ async def test_publisher_stops_and_reuses_lines():
         assert await page.evaluate("lines()") == [["0", "sendonly"], ["3", "sendonly"]]
 
 
-async def test_publisher_with_simulcast_falls_back_to_one_layer():
+async def test_publisher_with_simulcast_keeps_all_layers_from_offer_to_offer():
     async with browser_page() as page:
         await page.evaluate(
             "pc.addTransceiver(video(), {direction: 'sendonly',"
             " sendEncodings: [{rid: 'q'}, {rid: 'h'}, {rid: 'f'}]})"
         )
-        await page.evaluate("accept", answer_to(await page.evaluate("offered()")).sdp)
-        encodings = "pc.getSenders()[0].getParameters().encodings.length"
-        assert await page.evaluate(encodings) == 1
+        for _ in range(2):
+            agreed = answer_to(await page.evaluate("offered()"))
+            assert agreed.receive[0].rids == ("q", "h", "f")
+            assert agreed.receive[0].remb
+            await page.evaluate("accept", agreed.sdp)
+            encodings = "pc.getSenders()[0].getParameters().encodings.map((each) => each.rid)"
+            assert await page.evaluate(encodings) == ["q", "h", "f"]
+            await page.evaluate("pc.restartIce()")
 
 
 async def test_viewer_with_many_lines():
