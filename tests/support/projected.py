@@ -29,7 +29,7 @@ class Stream:
     def __init__(self, codec: Codec, ssrc: int) -> None:
         self.codec = codec
         self.ssrc = ssrc
-        self._reader = FrameReader()
+        self._reader = FrameReader(DESCRIPTOR_ID)
         self._next = 0
 
     def packets(

@@ -4,6 +4,7 @@ They take whole frames. A frame whose needs are not met waits there for a retran
 frame; to a viewer it is a freeze. So `receive` tells whether a frame goes to the decoder at once.
 """
 
+from sfu.wire.dependency_descriptor import DependencyDescriptorReader
 from sfu.wire.payload.vp8 import Vp8Descriptor
 
 
@@ -56,3 +57,24 @@ class Vp8ReferenceFinder:
             known[layer] = picture
         self._missing.discard(picture)
         return True
+
+
+class DescriptorReferenceFinder:
+    """Any codec by dependency descriptor: frame numbers, and what each frame needs."""
+
+    def __init__(self) -> None:
+        self._reader = DependencyDescriptorReader()
+        self._frames: set[int] = set()
+
+    def receive(self, value: bytes) -> bool:
+        """Take a packet; tells whether all frames that it needs have come."""
+        descriptor = self._reader.read(value)
+        if descriptor is None:
+            return False
+        if descriptor.first:
+            if any(
+                descriptor.frame - one not in self._frames for one in descriptor.layer.frame_diffs
+            ):
+                return False
+            self._frames.add(descriptor.frame)
+        return descriptor.frame in self._frames

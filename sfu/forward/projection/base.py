@@ -90,17 +90,18 @@ class Pictures:
 
     Attributes:
         ssrc: Of the stream.
+        first: The picture that it began with.
         highest: Newest picture of all.
         decided: Picture → whatever its projection noted.
         expected: Picture → the like for those that have not come yet, but may come late.
     """
 
-    __slots__ = ("decided", "expected", "highest", "ssrc")
+    __slots__ = ("decided", "expected", "first", "highest", "ssrc")
 
-    def __init__(self, ssrc: int, before: int) -> None:
-        """`before` is the picture in front of the first one."""
+    def __init__(self, ssrc: int, first: int) -> None:
         self.ssrc = ssrc
-        self.highest = before
+        self.first = first
+        self.highest = first - 1
         self.decided: dict[int, int] = {}
         self.expected: dict[int, int] = {}
 
@@ -121,3 +122,12 @@ class Pictures:
             while len(expected) > MAX_PICTURES:
                 del expected[next(iter(expected))]
         self.highest = picture
+
+    def sent(self, picture: int, distances: tuple[int, ...]) -> bool:
+        """Whether all at these distances behind `picture` were sent, or may still come late."""
+        decided, first = self.decided, self.first
+        for distance in distances:
+            other = picture - distance
+            if other < first or decided.get(other) == DROPPED:
+                return False
+        return True

@@ -60,7 +60,7 @@ class Vp8Projection:
         if self._pictures is not None:
             same = self._pictures.ssrc == packet.ssrc
             self._before = None if same else (self._pictures, self._tl0_shift)
-        self._pictures = Pictures(packet.ssrc, frame.picture - 1)
+        self._pictures = Pictures(packet.ssrc, frame.picture)
         self._shift = self._next - frame.picture if self._next >= 0 else 0
         self._tl0_shift = self._tl0 + 1 - frame.tl0 if self._tl0 >= 0 <= frame.tl0 else 0
         self._picture = -1

@@ -1,5 +1,8 @@
 """What a forwarder must know of the frame that a packet is part of, whatever its codec."""
 
+from sfu.wire.dependency_descriptor import DependencyDescriptor
+from sfu.wire.dependency_structure import TemplateStructure
+
 
 class FrameInfo:
     """One packet's frame, as those who choose layers see it.
@@ -115,3 +118,43 @@ class Vp9Frame(FrameInfo):
     top: int
     references: tuple[int, ...]
     flexible: bool
+
+
+class DescribedFrame(FrameInfo):
+    """A frame with a dependency descriptor.
+
+    Masks have a bit for each decode target, the lowest for the first.
+
+    Attributes:
+        number: Frame number unwrapped.
+        needs: Distances to the frames that it needs.
+        present: Mask of the decode targets that it is part of.
+        switch: Mask of those that can be begun here.
+        required: Mask of those of which other frames need it.
+        active: Mask of those that the sender sends now.
+        structure: What the decode targets are.
+        descriptor: As read from this packet.
+        value: Its bytes.
+    """
+
+    __slots__ = (
+        "active",
+        "descriptor",
+        "needs",
+        "number",
+        "present",
+        "required",
+        "structure",
+        "switch",
+        "value",
+    )
+
+    number: int
+    needs: tuple[int, ...]
+    present: int
+    switch: int
+    required: int
+    active: int
+    structure: TemplateStructure
+    descriptor: DependencyDescriptor
+    value: bytes

@@ -2,12 +2,15 @@
 
 from typing import Protocol
 
-from sfu.wire.payload import h264, vp8
-from sfu.wire.payload.frame import FrameInfo, Vp8Frame
+from sfu.wire.dependency_descriptor import DependencyDescriptorReader
+from sfu.wire.dependency_structure import NOT_PRESENT, REQUIRED, SWITCH
+from sfu.wire.payload import h264, vp8, vp9
+from sfu.wire.payload.frame import DescribedFrame, FrameInfo, Vp8Frame, Vp9Frame
 from sfu.wire.rtp import RtpPacket
 
 # What numbers are unwrapped around: a multiple of every modulus, so that none gets negative.
 _FIRST = 1 << 20
+_MAX_MASKS = 256  # sets of indications; a stream has as many as templates, unless it means harm
 
 
 class _Reader(Protocol):
@@ -22,10 +25,12 @@ class FrameReader:
     too. Nothing in a packet makes it raise.
     """
 
-    __slots__ = ("_codec", "_reader")
+    __slots__ = ("_codec", "_descriptor_id", "_reader")
 
-    def __init__(self) -> None:
+    def __init__(self, dependency_descriptor: int | None = None) -> None:
+        """`dependency_descriptor` is the id of that header extension, where it was negotiated."""
         self._codec = ""
+        self._descriptor_id = dependency_descriptor
         self._reader: _Reader = _PlainReader()
 
     def read(self, packet: RtpPacket) -> None:
@@ -35,7 +40,13 @@ class FrameReader:
             return
         if codec.name != self._codec:
             self._codec = codec.name
-            self._reader = _READERS.get(codec.name, _PlainReader)()
+            make = _READERS.get(codec.name)
+            if make is not None:
+                self._reader = make()
+            elif self._descriptor_id is None:
+                self._reader = _H264Reader() if codec.name == "H264" else _PlainReader()
+            else:
+                self._reader = _DescriptorReader(self._descriptor_id)
         packet.frame = self._reader.read(packet)
 
 
@@ -111,6 +122,126 @@ class _Vp8Reader:
         return frame
 
 
+class _Vp9Reader:
+    """VP9 (RFC 9628)."""
+
+    __slots__ = ("_picture", "_top")
+
+    def __init__(self) -> None:
+        self._picture: int | None = None
+        self._top = 0
+
+    def read(self, packet: RtpPacket) -> Vp9Frame | None:
+        descriptor = vp9.parse_descriptor(packet.payload)
+        if descriptor is None:
+            return None
+        marker = packet.marker
+        spatial = descriptor.spatial_layer
+        intra = not descriptor.inter_predicted and spatial == 0
+        start = descriptor.start
+        frame = Vp9Frame(
+            spatial,
+            descriptor.temporal_layer,
+            start,
+            descriptor.end,
+            intra and start,
+            intra or descriptor.switching_up,
+            intra,
+            marker,
+            descriptor.not_reference and descriptor.temporal_layer > 0,
+        )
+        frame.intra = intra
+        frame.switching_up = descriptor.switching_up
+        frame.not_reference = descriptor.not_reference
+        frame.flexible = descriptor.flexible
+        frame.references = descriptor.references
+        frame.wide = descriptor.picture_id_bits == 15
+        tl0 = descriptor.tl0_picture_index
+        frame.tl0 = -1 if tl0 is None else tl0
+        # How many layers there are is told with key frames; how many come shows at each marker.
+        if descriptor.spatial_layers:
+            self._top = max(spatial, descriptor.spatial_layers - 1)
+        if spatial > self._top or marker:
+            self._top = spatial
+        frame.top = self._top
+        picture_id = descriptor.picture_id
+        frame.identified = picture_id is not None
+        if picture_id is None:
+            frame.picture = 0
+            return frame
+        frame.picture = picture = unwrap(picture_id, self._picture, 0x8000 if frame.wide else 0x80)
+        if self._picture is None or picture > self._picture:
+            self._picture = picture
+        return frame
+
+
+class _DescriptorReader:
+    """Whatever codec has a dependency descriptor: AV1, and H.264 with temporal layers."""
+
+    __slots__ = ("_first", "_id", "_masks", "_plain", "_reader", "_timestamp")
+
+    def __init__(self, identifier: int) -> None:
+        self._id = identifier
+        self._reader = DependencyDescriptorReader()
+        self._plain = _PlainReader()
+        self._masks: dict[tuple[int, ...], tuple[int, int, int]] = {}
+        self._timestamp = -1
+        self._first = 0  # frame of the picture with this timestamp
+
+    def read(self, packet: RtpPacket) -> FrameInfo | None:
+        value = packet.extensions.get(self._id)
+        if value is None:
+            # It was agreed on, but is not used; where it was, without it nothing is known.
+            return self._plain.read(packet) if self._reader.structure is None else None
+        descriptor = self._reader.read(value)
+        if descriptor is None:
+            return None
+        first, last, _, number, layer, structure = descriptor[:6]
+        masks = self._masks.get(layer.indications)
+        if masks is None:
+            if len(self._masks) >= _MAX_MASKS:
+                self._masks.clear()
+            masks = self._masks[layer.indications] = _masks(layer.indications)
+        if packet.timestamp != self._timestamp:
+            self._timestamp, self._first = packet.timestamp, number
+        needs = layer.frame_diffs
+        within = number - self._first
+        key = packet.key_frame
+        present, switch, required = masks
+        frame = DescribedFrame(
+            layer.spatial,
+            layer.temporal,
+            first,
+            last,
+            key,
+            switch != 0,
+            switch != 0 and all(diff <= within for diff in needs),
+            packet.marker,
+            not (switch or required),
+        )
+        frame.number = number
+        frame.needs = needs
+        frame.present = present
+        frame.switch = switch
+        frame.required = required
+        frame.active = self._reader.active
+        frame.structure = structure
+        frame.descriptor = descriptor
+        frame.value = value
+        return frame
+
+
+def _masks(indications: tuple[int, ...]) -> tuple[int, int, int]:
+    """Which decode targets a frame is part of, can be begun with it, and need it."""
+    present = switch = required = 0
+    for target, indication in enumerate(indications):
+        bit = 1 << target
+        present |= bit if indication != NOT_PRESENT else 0
+        switch |= bit if indication == SWITCH else 0
+        required |= bit if indication in (SWITCH, REQUIRED) else 0
+    return present, switch, required
+
+
 def unwrap(number: int, newest: int | None, modulus: int) -> int:
     """`number` as the one nearest to `newest` that is equal to it modulo `modulus`."""
     if newest is None:
@@ -121,5 +252,5 @@ def unwrap(number: int, newest: int | None, modulus: int) -> int:
 
 _READERS: dict[str, type[_Reader]] = {
     "VP8": _Vp8Reader,
-    "H264": _H264Reader,
+    "VP9": _Vp9Reader,
 }
