@@ -146,6 +146,7 @@ class Vp9Projection:
             self._open &= ~(1 << frame.temporal)
             pictures.decide(frame.picture, DROPPED)
             return DROPPED
+        self._open |= 1 << frame.temporal
         self._last = frame.picture + self._shift
         if frame.tl0 >= 0:
             self._tl0 = frame.tl0 + self._tl0_shift & 0xFF
@@ -156,13 +157,15 @@ class Vp9Projection:
         """Learn from the U bit which temporal layers can be decoded from here on."""
         if not frame.switching_up:
             return
-        below = (2 << frame.temporal) - 1
-        if self._open & below == below:
+        layer = 1 << frame.temporal
+        if self._open & (layer - 1) != layer - 1:
+            return
+        if self._open & layer:
             # RFC 9628 4.2: pictures of higher layers behind this one need none from before it.
             self._open = limit
         else:
-            # Encoders tell it of pictures, too, that need lower layers alone.
-            self._open |= 1 << frame.temporal & limit
+            # Encoders tell it, too, of a picture that needs none of its own layer.
+            self._open |= layer & limit
 
     def _fits(self, pictures: Pictures, frame: Vp9Frame, temporal: int) -> bool:
         """Whether this picture is wanted, and can be decoded with what was sent."""
@@ -170,12 +173,9 @@ class Vp9Projection:
         if layer == 0 or layer > temporal:
             return layer == 0
         if frame.references:
-            if not pictures.sent(frame.picture, frame.references):
-                return False
-            self._open |= 1 << layer
-            return True
+            return pictures.sent(frame.picture, frame.references)
         needed = (2 << layer) - 1
-        return frame.switching_up or self._open & needed == needed
+        return self._open & needed == needed
 
     def _accept_before(self, packet: RtpPacket, frame: Vp9Frame) -> Patch | None:
         """A packet of another stream than the one that is sent now."""
