@@ -25,6 +25,7 @@ SATURATED = 0.9  # of what is sent: less coming is a link that is full
 CLEAR = 0.02  # s; no queue to speak of …
 CLEAR_TIME = 1.0  # s; … for so long: the next queue is another one
 FUTILE = 3  # decreases that did not clear the queue: it is somebody else's
+LONG_QUEUE = 0.15  # s; from here on, whatever does not go through is too much
 SHARED_QUEUE = 0.4  # s; more of somebody else's queue is nothing to live with either
 FLOODED = 0.7  # of what is sent: less coming is far too much, not a few drops of a burst
 PLENTY = 0.65  # of the estimate: sending less is limited by the media, not by us
@@ -126,7 +127,8 @@ class RateControl:
             self._queued = now
         elif now - self._queued > CLEAR_TIME:
             self._futile = 0
-        flooded = recent is not None and recent[0] < FLOODED * recent[1]
+        limit = FLOODED if queue < LONG_QUEUE else SATURATED
+        flooded = recent is not None and recent[0] < limit * recent[1]
         shared = self._futile >= FUTILE and queue <= SHARED_QUEUE
         # A full queue has no trend, but loses. One that sending less does not clear, while what we
         # send goes through, is kept up by another flow, which would take all that we give up: then

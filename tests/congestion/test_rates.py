@@ -113,6 +113,24 @@ def test_sending_little_is_no_reason_to_fall():
     assert rates.estimate == pytest.approx(DECREASE * 2e6)
 
 
+def test_a_full_queue_without_a_trend_is_overuse_when_it_overflows():
+    rates = control(2e6)
+    drive(rates, "normal", 0.1, acknowledged=1e6, recent=(1e6, 2e6), queue=0.3)
+    assert rates.estimate < 1e6
+
+
+def test_a_probe_raises_it_at_once_and_a_full_link_ends_what_nobody_tried():
+    rates = control()
+    rates.prove(3e6, acknowledged=500e3, full=False)
+    assert rates.estimate == 3e6
+    rates.prove(2e6, acknowledged=500e3, full=False)
+    assert rates.estimate == 3e6, "more was not tried"
+    rates.prove(2e6, acknowledged=500e3, full=True)
+    assert rates.estimate == 2e6
+    rates.prove(1e6, acknowledged=1.5e6, full=True)
+    assert rates.estimate == pytest.approx(1.2 * 1.5e6), "what comes anyway is not given up"
+
+
 def test_it_waits_while_the_queue_empties():
     rates = control()
     drive(rates, "underusing", 10)

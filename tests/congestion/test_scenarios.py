@@ -1,5 +1,8 @@
 """The whole estimator over a bottleneck: what a subscriber's path does to its estimate."""
 
+import math
+import random
+
 import pytest
 
 from tests.congestion.virtual_path import RenoFlow, VirtualPath
@@ -83,3 +86,20 @@ def test_sending_little_neither_raises_nor_lowers_it():
     before = path.estimates(8, 10)[0]
     assert path.estimates(12, 60)[0] > 0.8 * before
     assert path.estimates(12, 60)[-1] < 1.3 * 3e6
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_capacity_that_wanders_is_followed_without_a_long_queue(seed: int):
+    """As of a cellular link: a random walk of 12 % each 0.1 s, between 0.2 and 8 Mbit/s."""
+    rng = random.Random(seed)
+    capacity = [2e6]
+    for _ in range(1300):
+        home = 1 + 0.02 * math.log(2e6 / capacity[-1])
+        step = capacity[-1] * math.exp(rng.gauss(0, 0.12)) * home
+        capacity.append(min(max(step, 200e3), 8e6))
+    path = VirtualPath(
+        capacity=lambda t: capacity[int(t * 10)], goal=4e6, queue=2.0, seed=seed
+    ).run(120)
+    assert max(queue for _, queue in path.queues) < 1.0
+    assert path.queue_p95(5, 120) < 0.3
+    assert path.throughput(5, 120) > 0.6 * sum(capacity[50:1200]) / 1150
