@@ -10,10 +10,10 @@ from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from sfu.transport.address import Address
 from tests.support.capacity import Capacity
-from tests.support.link import VirtualTime
 
 HEADERS = 28  # bytes of IPv4 and UDP on each datagram
 REORDER_DELAY = 0.03  # s; how long a packet that is overtaken is held up
@@ -37,6 +37,15 @@ class Outage:
     def covers(self, time: float) -> bool:
         """Whether nothing gets through at this time of the story."""
         return time >= self.period and time % self.period < self.duration
+
+
+class Clock(Protocol):
+    """What `VirtualTime` and an event loop have in common."""
+
+    @property
+    def now(self) -> float: ...
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> None: ...
 
 
 class _FlowRecord:
@@ -80,7 +89,7 @@ class Bottleneck:
 
     def __init__(
         self,
-        time: VirtualTime,
+        time: Clock,
         deliver: Callable[[bytes, Address], None],
         *,
         seed: int,
