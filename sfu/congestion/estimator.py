@@ -49,34 +49,6 @@ class BandwidthEstimator:
         queue_delay: Seconds that packets wait in queues of the path.
     """
 
-    __slots__ = (
-        "_detector",
-        "_fallback",
-        "_groups",
-        "_heard",
-        "_heard_feedback",
-        "_history",
-        "_idle",
-        "_last_send",
-        "_losses",
-        "_maximum",
-        "_next_check",
-        "_probes",
-        "_queue",
-        "_rates",
-        "_received",
-        "_report_loss",
-        "_reported",
-        "_reported_total",
-        "_round_trip",
-        "_trendline",
-        "acknowledged_bitrate",
-        "estimate",
-        "mode",
-        "queue_delay",
-        "state",
-    )
-
     def __init__(
         self, *, start: float = 600_000, minimum: float = 30_000, maximum: float = 100e6
     ) -> None:
