@@ -81,6 +81,7 @@ class Worker:
             self.udp.close()
             raise
         self.endpoint.outbox.on_full = self._flush
+        self.endpoint.outbox.on_enough = self._flush
         self.endpoint.outbox.on_pending = self._flush_soon
         self.endpoint.timers.on_earlier = self._flush_soon
 

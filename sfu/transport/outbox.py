@@ -36,6 +36,8 @@ class Outbox:
         on_full: Called when there is no room: must consume `runs` and `clear`. The default spills
             the packets into a list, so that without a shell nothing is lost; the shell sets its
             own.
+        on_enough: Called between two receivers when a good part of a batch has been written, so
+            that it can be sent before the rest is; by default it waits.
         on_pending: Called when the first rare packet comes into an empty outbox, so that the shell
             flushes also what no datagram and no timer caused.
         runs: What to send, oldest first; see `Run`.
@@ -47,6 +49,7 @@ class Outbox:
         "_size",
         "_spilled",
         "base",
+        "on_enough",
         "on_full",
         "on_pending",
         "runs",
@@ -60,6 +63,7 @@ class Outbox:
         self._spilled: list[tuple[Address, bytes]] = []
         self.view = memoryview(_ffi.buffer(self._memory))
         self.base = int(_ffi.cast("uintptr_t", self._memory))
+        self.on_enough: Callable[[], None] = _nothing
         self.on_pending: Callable[[], None] = _nothing
         self.on_full: Callable[[], None] = self._spill
         self.runs: list[Run] = []

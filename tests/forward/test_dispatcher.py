@@ -1,6 +1,6 @@
 """A batch leaves subscriber by subscriber, and packets of one size in one run."""
 
-from sfu.forward.dispatcher import Dispatcher, Lane
+from sfu.forward.dispatcher import FLUSH_PACKETS, Dispatcher, Lane
 from sfu.forward.run import Run
 from sfu.transport.buffers import ReceiveBatch
 from sfu.transport.outbox import Outbox
@@ -114,3 +114,46 @@ def test_a_run_that_is_refused_costs_only_itself() -> None:
     put(lane, rtp(15001))
     dispatcher.flush()
     assert [count for *_, count in dispatcher.outbox.runs] == [1]
+
+
+def test_the_first_subscribers_packets_can_leave_before_the_last_are_written() -> None:
+    server, (speaker,), _ = audio_room(1)
+    viewers = [server.join(f"viewer{number}") for number in range(4)]
+    for viewer in viewers:
+        viewer.receive()
+    client, outbox = speaker.publisher, server.endpoint.outbox
+    assert client
+    size = FLUSH_PACKETS // 2  # of a batch, for each of five subscribers
+    left: list[int] = []
+    arrive(server, [speaker], [80], 6)
+
+    def media() -> int:
+        return sum(run[4] for run in outbox.runs if run[0] != client.address)
+
+    def leave() -> None:
+        left.append(media())
+        outbox.clear()
+
+    for first in (7, 7 + size):
+        captured: list[bytes] = []
+        client.up.drop = lambda data, captured=captured: not captured.append(data)
+        for number in range(first, first + size):
+            client.send_rtp(
+                build_rtp(
+                    payload_type=111,
+                    sequence_number=number,
+                    timestamp=number,
+                    ssrc=50,
+                    payload=b"opus",
+                    extensions={4: b"a"},
+                )
+            )
+        batch = ReceiveBatch()
+        batch.load([(data, client.address) for data in captured])
+        server.time.step()
+        server.endpoint.receive_batch(batch, now=server.time.now)
+        # At first nobody empties the outbox in between, and nothing is lost.
+        left.append(media())
+        outbox.on_enough = leave
+    assert left[0] == 5 * size
+    assert left[1:] == [2 * size, 2 * size, size]

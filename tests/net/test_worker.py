@@ -156,3 +156,17 @@ async def test_sockets_are_read_between_any_two_turns_of_handshakes(
         await worker.close()
         for sock in (client, *others):
             sock.close()
+
+
+async def test_a_part_of_a_batch_leaves_at_once(client: socket.socket) -> None:
+    worker = Worker(config())
+    await worker.start()
+    try:
+        outbox = worker.endpoint.outbox
+        outbox.send(Address(*client.getsockname()), b"first")
+        outbox.on_enough()
+        assert client.recv(100) == b"first"  # nothing was awaited
+        assert not outbox.runs
+    finally:
+        await worker.close()
+        client.close()
