@@ -23,19 +23,20 @@ class Av1Projection:
     """
 
     __slots__ = (
+        "_answer",
         "_before",
         "_choice",
         "_frames",
         "_layers",
         "_mask",
         "_needs_key_frame",
-        "_patch",
-        "_patched",
+        "_number",
         "_shift",
         "_structure",
         "_target",
         "_tell",
         "_timestamp",
+        "_value",
         "_whole",
     )
 
@@ -52,9 +53,10 @@ class Av1Projection:
         self._tell = -1  # timestamp of the picture to tell the mask with
         self._choice: tuple[int, ...] = ()  # what the target was chosen from
         self._needs_key_frame = True
-        # The packet before, and what was said of it: most packets are like it.
-        self._patched: tuple[object, ...] = ()
-        self._patch: Patch = NO_PATCH
+        # Frame and descriptor of the packet before, and what was said of it.
+        self._number = -1
+        self._value = b""
+        self._answer: Patch | None = None
 
     @property
     def current(self) -> tuple[int, int]:
@@ -79,7 +81,7 @@ class Av1Projection:
         self._frames = Pictures(packet.ssrc, frame.number)
         self._shift = shift
         self._structure = None
-        self._timestamp = -1
+        self._timestamp = self._number = -1
 
     def accept(self, packet: RtpPacket, *, spatial: int, temporal: int) -> Patch | None:
         """See `Projection.accept`."""
@@ -93,6 +95,8 @@ class Av1Projection:
         if packet.ssrc != frames.ssrc:
             return self._accept_before(packet, frame)
         number = frame.number
+        if number == self._number and frame.value == self._value:
+            return self._answer  # most packets are like those before
         ceiling = frames.decided.get(number)
         if ceiling is None:
             if number > frames.highest:
@@ -105,9 +109,9 @@ class Av1Projection:
                 self.start(packet)
                 return self.accept(packet, spatial=spatial, temporal=temporal)
             ceiling = self._decide(frames, frame)
-        if ceiling == DROPPED:
-            return None
-        return self._write(packet, frame, ceiling)
+        self._number, self._value = number, frame.value
+        self._answer = None if ceiling == DROPPED else self._write(packet, frame, ceiling)
+        return self._answer
 
     def _begin(
         self,
@@ -189,20 +193,7 @@ class Av1Projection:
         elif packet.timestamp == self._tell:
             mask = frame.active & self._mask or None
         marker = frame.end and frame.spatial == ceiling and not packet.marker
-        return self._patched_with(frame, self._shift & 0xFFFF, mask, marker)
-
-    def _patched_with(
-        self, frame: DescribedFrame, shift: int, mask: int | None, marker: bool
-    ) -> Patch:
-        if not shift and mask is None:
-            return _MARKER if marker else NO_PATCH
-        patched = (frame.value, shift, mask, marker)
-        if patched != self._patched:
-            self._patched = patched
-            number = frame.number + shift & 0xFFFF
-            descriptor = rewrite(frame.value, frame.descriptor, frame_number=number, active=mask)
-            self._patch = Patch((), marker, descriptor)
-        return self._patch
+        return _patch(frame, self._shift & 0xFFFF, mask, marker)
 
     def _accept_before(self, packet: RtpPacket, frame: DescribedFrame) -> Patch | None:
         """A packet of another stream than the one that is sent now."""
@@ -213,4 +204,12 @@ class Av1Projection:
         if ceiling == DROPPED:
             return None
         marker = frame.end and frame.spatial == ceiling and not packet.marker
-        return self._patched_with(frame, shift & 0xFFFF, None, marker)
+        return _patch(frame, shift & 0xFFFF, None, marker)
+
+
+def _patch(frame: DescribedFrame, shift: int, mask: int | None, marker: bool) -> Patch:
+    if not shift and mask is None:
+        return _MARKER if marker else NO_PATCH
+    number = frame.number + shift & 0xFFFF
+    descriptor = rewrite(frame.value, frame.descriptor, frame_number=number, active=mask)
+    return Patch((), marker, descriptor)

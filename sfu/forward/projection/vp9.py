@@ -22,15 +22,16 @@ class Vp9Projection:
     """
 
     __slots__ = (
+        "_answer",
         "_before",
         "_k_svc",
         "_key_picture",
         "_last",
         "_needs_key_frame",
         "_open",
-        "_patches",
         "_picture",
         "_pictures",
+        "_place",
         "_shift",
         "_spatial",
         "_tl0",
@@ -49,9 +50,10 @@ class Vp9Projection:
         self._k_svc = False
         self._key_picture = -1
         self._needs_key_frame = True
-        # What was said of the packets of one picture, without and with a marker to set.
+        # Picture and place of the packet before, and what was said of it.
         self._picture = -1
-        self._patches: tuple[Patch, Patch] | None = None
+        self._place = -1
+        self._answer: Patch | None = None
 
     @property
     def current(self) -> tuple[int, int]:
@@ -90,6 +92,8 @@ class Vp9Projection:
         if not frame.identified:
             return NO_PATCH  # nothing tells its packets from those of other pictures
         picture = frame.picture
+        if picture == self._picture and frame.place == self._place and not packet.marker:
+            return self._answer  # most packets are like those before
         ceiling = pictures.decided.get(picture)
         if ceiling is None:
             if picture > pictures.highest:
@@ -110,12 +114,12 @@ class Vp9Projection:
             ceiling = self._decide(pictures, frame, spatial, temporal)
         if packet.marker and frame.spatial < ceiling and picture == self._key_picture:
             self._spatial = frame.spatial  # there is no more of it: what comes above leans on it
-        if not self._passes(frame, ceiling):
-            return None
-        if picture != self._picture or self._patches is None:
-            self._picture = picture
-            self._patches = _patches(frame, self._shift, self._tl0_shift)
-        return self._patches[frame.end and frame.spatial == ceiling and not packet.marker]
+        answer = None
+        if self._passes(frame, ceiling):
+            marker = frame.end and frame.spatial == ceiling and not packet.marker
+            answer = _patch(frame, self._shift, self._tl0_shift, marker)
+        self._picture, self._place, self._answer = picture, frame.place, answer
+        return answer
 
     def _passes(self, frame: Vp9Frame, ceiling: int) -> bool:
         """Whether this layer of a picture is sent, which is sent up to layer `ceiling`."""
@@ -186,17 +190,16 @@ class Vp9Projection:
         if not self._passes(frame, ceiling):
             return None
         marker = frame.end and frame.spatial == ceiling and not packet.marker
-        return _patches(frame, shift, tl0_shift)[marker]
+        return _patch(frame, shift, tl0_shift, marker)
 
 
-def _patches(frame: Vp9Frame, shift: int, tl0_shift: int) -> tuple[Patch, Patch]:
-    """How to send the packets of a picture, without and with a marker to set."""
+def _patch(frame: Vp9Frame, shift: int, tl0_shift: int, marker: bool) -> Patch:
     if frame.wide and not (shift & 0x7FFF or tl0_shift & 0xFF):
-        return NO_PATCH, _MARKER
+        return _MARKER if marker else NO_PATCH
     number = frame.picture + shift & 0x7FFF
     changes: tuple[tuple[int, bytes], ...] = (
         (_PICTURE_ID_OFFSET, (0x8000 | number).to_bytes(2, "big")),
     )
     if frame.tl0 >= 0:
         changes += ((_TL0_OFFSET, bytes((frame.tl0 + tl0_shift & 0xFF,))),)
-    return Patch(changes), Patch(changes, marker=True)
+    return Patch(changes, marker)

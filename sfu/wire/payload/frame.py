@@ -92,15 +92,16 @@ class Vp9Frame(FrameInfo):
         not_reference: The Z bit: no higher spatial layer of this picture needs this frame.
         top: Highest spatial layer that the stream has now.
         references: In flexible mode, distances to the pictures that are needed; else empty.
-        flexible: Whether references are told.
+        place: Equal in packets that are treated alike, if they are of one picture; other for those
+            that begin a key frame.
     """
 
     __slots__ = (
-        "flexible",
         "identified",
         "intra",
         "not_reference",
         "picture",
+        "place",
         "references",
         "switching_up",
         "tl0",
@@ -117,7 +118,7 @@ class Vp9Frame(FrameInfo):
     not_reference: bool
     top: int
     references: tuple[int, ...]
-    flexible: bool
+    place: int
 
 
 class DescribedFrame(FrameInfo):

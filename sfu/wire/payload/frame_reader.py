@@ -153,11 +153,12 @@ class _Vp9Reader:
         frame.intra = intra
         frame.switching_up = descriptor.switching_up
         frame.not_reference = descriptor.not_reference
-        frame.flexible = descriptor.flexible
         frame.references = descriptor.references
         frame.wide = descriptor.picture_id_bits == 15
         tl0 = descriptor.tl0_picture_index
         frame.tl0 = -1 if tl0 is None else tl0
+        place = frame.tl0 << 8 | spatial << 5 | frame.wide << 4
+        frame.place = place | frame.not_reference << 3 | descriptor.end << 1 | frame.key_frame
         # How many layers there are is told with key frames; how many come shows at each marker.
         if descriptor.spatial_layers:
             self._top = max(spatial, descriptor.spatial_layers - 1)
