@@ -128,6 +128,27 @@ def test_an_outage_freezes_and_a_key_frame_or_a_repair_ends_it() -> None:
     assert not figures.video.receiver.corrupt
 
 
+def test_a_download_takes_its_share_of_the_path() -> None:
+    story = Story(seconds=30, layers=ONE, capacity=2e6, cross=((5, 25),))
+    path = Scenario(story).run().bottleneck
+    assert path.share(10, 25, flow="tcp") > 0.25
+    assert path.share(10, 25) > 0.25
+    assert path.queue_delay(95, 10, 25) > 0.1
+    assert path.queue_delay(95, 26, 30) < 0.05
+
+
+def test_a_narrow_path_shows_in_the_figures() -> None:
+    story = Story(seconds=20, layers=ONE, capacity=Capacity(((0, 2e6), (10, 300_000))))
+    figures = Scenario(story).run()
+    assert figures.video.decodable() < 0.9
+    assert figures.bottleneck.queue_delay(50, 0, 10) < 0.01
+    # What is lost is sent again, so even a server that does not care fills the path.
+    assert figures.bottleneck.queue_delay(50, 12, 20) > 0.2
+    assert figures.bottleneck.utilisation(12, 20) > 0.95
+    assert figures.bottleneck.drops["queue"]
+    assert figures.video.freeze_ratio(10) > figures.video.freeze_ratio(0, 10)
+
+
 def test_who_sends_no_nack_asks_for_key_frames() -> None:
     scenario = Scenario(Story(seconds=20, layers=ONE, loss=0.01))
     scenario.receiver._nack = False

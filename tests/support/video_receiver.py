@@ -60,7 +60,6 @@ class VideoReceiver:
 
     Attributes:
         shown: Frames in the order of play-out.
-        offered: Frames between the first shown and the newest seen.
         corrupt: Frames shown whose references were not what the decoder had: the descriptors lied.
         repaired: Packets that retransmissions brought.
         requests: When key frames were asked for.
@@ -94,7 +93,8 @@ class VideoReceiver:
         self._ready: list[Frame] = []  # references known, by id
         self._decoded: dict[int, Stamp] = {}  # by id
         self._real: dict[tuple[int, int], None] = {}  # layer and number of decoded frames
-        self._first_id = self._newest_id = self._last_id = -1
+        self._first_id = self._last_id = -1
+        self._complete: deque[tuple[float, int]] = deque(maxlen=WINDOW)
         self._size = (0, 0)
         self._first_timestamp: int | None = None
         self._timestamp = (0, 0.0)  # the last one, and the seconds it stands for
@@ -108,8 +108,12 @@ class VideoReceiver:
 
     @property
     def offered(self) -> int:
-        """Frames between the first that was shown and the newest seen."""
-        return self._newest_id - self._first_id + 1 if self._first_id >= 0 else 0
+        """Frames from the first that was shown on; without those that may still be shown."""
+        if self._first_id < 0:
+            return 0
+        settled = self._time.now - MAX_DELAY
+        newest = max((id_ for when, id_ in self._complete if when < settled), default=-1)
+        return max(newest, self._last_id) - self._first_id + 1
 
     @property
     def round_trip(self) -> float:
@@ -199,7 +203,7 @@ class VideoReceiver:
         # It rises at once, and falls slowly.
         self._delay = min(max(wanted, self._delay - 0.002, MIN_DELAY), MAX_DELAY)
         self._found(self._references.add(frame))
-        self._newest_id = max(self._newest_id, frame.id)
+        self._complete.append((now, frame.id))
         self._show()
 
     def _found(self, frames: list[Frame]) -> None:
