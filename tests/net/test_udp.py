@@ -3,13 +3,14 @@ import errno
 import random
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import pairwise
 
 import pytest
 
 from sfu.net import mmsg
-from sfu.net.udp import MAX_ROUTES, UdpPort
+from sfu.net.udp import MAX_BATCHES, MAX_ROUTES, UdpPort
 from sfu.transport.address import Address
-from sfu.transport.buffers import SLOT_SIZE, ReceiveBatch
+from sfu.transport.buffers import SLOT_SIZE, SLOTS, ReceiveBatch
 from sfu.transport.outbox import Outbox
 from tests.support.paths import PATHS, force_path
 
@@ -185,6 +186,23 @@ async def test_port_can_be_bound_again_after_close(batched: bool) -> None:
     shell.port.close()
     taken.open()
     taken.close()
+
+
+async def test_others_have_their_turn_while_much_waits(shell: Shell, peer: socket.socket) -> None:
+    turns: list[int] = []  # what had been received when the loop came to others
+
+    def other() -> None:
+        turns.append(len(shell.received))
+        asyncio.get_running_loop().call_soon(other)
+
+    count = MAX_BATCHES * SLOTS + 10
+    for number in range(count):
+        peer.send(number.to_bytes(2, "big"))
+    other()
+    await shell.until(count)
+    await asyncio.sleep(0)
+    steps = [later - earlier for earlier, later in pairwise(turns) if later > earlier]
+    assert steps == [MAX_BATCHES * SLOTS, 10]
 
 
 async def test_close_from_within_a_batch(batched: bool) -> None:
