@@ -9,6 +9,7 @@ from sfu.room import events
 from sfu.room.participant import Participant
 from signaling import messages
 from signaling.descriptions import describe_participant, describe_room, describe_track
+from signaling.media_descriptions import describe_media
 from signaling.messages import DisconnectReason, SubscriptionReason
 from signaling.negotiator import SubscriberOffer
 
@@ -112,8 +113,39 @@ def _track_updated(event: events.TrackUpdated) -> messages.TrackUpdated:
 
 def _subscription_changed(event: events.SubscriptionChanged) -> messages.SubscriptionChanged:
     return messages.SubscriptionChanged(
-        track=event.track.sid, state=event.state, reason=cast(SubscriptionReason, event.reason)
+        track=event.track.sid,
+        state=event.state,
+        reason=cast(SubscriptionReason, event.reason),
+        detail=event.detail,
     )
+
+
+def _speakers_changed(event: events.SpeakersChanged) -> messages.SpeakersChanged:
+    return messages.SpeakersChanged(
+        speakers=tuple(
+            messages.SpeakerInfo(participant=speaker.participant.sid, level=speaker.level)
+            for speaker in event.speakers
+        )
+    )
+
+
+def _connection_quality(event: events.ConnectionQualityChanged) -> messages.ConnectionQuality:
+    return messages.ConnectionQuality(
+        participant=event.participant.sid, quality=event.quality, score=event.score
+    )
+
+
+def _layers_wanted(event: events.LayersWanted) -> messages.LayersWanted:
+    return messages.LayersWanted(
+        track=event.track.sid,
+        layers=tuple(
+            messages.WantedLayer(rid=layer.rid, active=layer.active) for layer in event.layers
+        ),
+    )
+
+
+def _media_report(event: events.MediaReport) -> messages.MediaReport:
+    return messages.MediaReport(status=describe_media(event.status))
 
 
 def _media_state(event: events.MediaStateChanged) -> messages.MediaState:
@@ -143,6 +175,10 @@ _NOTICES: Mapping[type, Callable[[Any], messages.Event]] = {
     events.TrackUnpublished: _track_unpublished,
     events.TrackUpdated: _track_updated,
     events.SubscriptionChanged: _subscription_changed,
+    events.SpeakersChanged: _speakers_changed,
+    events.ConnectionQualityChanged: _connection_quality,
+    events.LayersWanted: _layers_wanted,
+    events.MediaReport: _media_report,
     events.MediaStateChanged: _media_state,
     events.DataReceived: _data,
     events.RoomUpdated: _room_updated,

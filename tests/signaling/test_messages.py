@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from sfu.config import IceServer
 from sfu.errors import ParseError, RemoteError
@@ -52,6 +52,45 @@ PARTICIPANT = messages.ParticipantInfo(
     tracks=(TRACK,),
 )
 ROOM = messages.RoomInfo(sid="RM_1", name="r", metadata="", created_at=1.0, num_participants=1)
+LAYER = messages.LayerInfo(spatial=1, temporal=2, rid="h", width=640, height=360, bitrate=500_000)
+MEDIA = messages.MediaInfo(
+    estimate=800_000,
+    mode="transport_cc",
+    round_trip=0.05,
+    loss=0.01,
+    queue_delay=0.002,
+    sending=540_000,
+    wanted=1_740_000,
+    quality="good",
+    tracks=(
+        messages.ReceivedTrackInfo(
+            track="TR_1",
+            participant="PA_1",
+            identity="ann",
+            kind="video",
+            source="camera",
+            settings=messages.SettingsInfo(
+                visible=True,
+                width=1280,
+                height=720,
+                fps=0.0,
+                priority=0,
+                layer=None,
+                temporal=None,
+                paused=False,
+            ),
+            layers=(LAYER,),
+            wanted=LAYER,
+            chosen=LAYER,
+            current=None,
+            cause="bandwidth",
+            reason="r",
+            history=(
+                messages.ChoiceInfo(at=1.5, chosen=None, cause="hidden", reason="r", estimate=None),
+            ),
+        ),
+    ),
+)
 ICE = (IceServer(("stun:a",)), IceServer(("turn:b",), "u", "c"))
 SERVER: list[messages.Event] = [
     messages.Ok(id=1),
@@ -83,7 +122,12 @@ SERVER: list[messages.Event] = [
         sdp="v=0",
         tracks={"0": messages.OfferedTrack(participant="PA_1", track="TR_1")},
     ),
-    messages.SubscriptionChanged(track="TR_1", state="paused", reason="muted"),
+    messages.SubscriptionChanged(track="TR_1", state="paused", reason="muted", detail="d"),
+    messages.SpeakersChanged(speakers=(messages.SpeakerInfo(participant="PA_1", level=0.5),)),
+    messages.ConnectionQuality(participant="PA_1", quality="good", score=4.1),
+    messages.LayersWanted(track="TR_1", layers=(messages.WantedLayer(rid="q", active=False),)),
+    messages.MediaReport(status=MEDIA),
+    messages.MediaReport(status=structs.replace(MEDIA, estimate=None, mode="none", tracks=())),
     messages.Data(participant="", identity="", topic="t", payload=b"\0\xff", reliable=True),
     messages.MediaState(target="publisher", state="failed", reason="r"),
     messages.RoomUpdated(room=ROOM),

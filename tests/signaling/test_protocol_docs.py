@@ -25,6 +25,13 @@ MESSAGES = {snake_case(kind.__name__): kind for kind in (*CLIENT_MESSAGES, *SERV
 OBJECTS = {
     "Participant": (messages.ParticipantInfo, messages.PermissionsInfo),
     "Track": (messages.TrackInfo,),
+    "Media": (messages.MediaInfo,),
+    "ReceivedTrack": (
+        messages.ReceivedTrackInfo,
+        messages.SettingsInfo,
+        messages.ChoiceInfo,
+    ),
+    "Layer": (messages.LayerInfo,),
     "Room": (messages.RoomInfo,),
     "IceServer": (IceServer,),
 }
@@ -111,6 +118,9 @@ def test_every_literal_value_is_told() -> None:
         (messages.Target, "media_state"),
         (messages.Target, "trickle"),
         (messages.SubscriptionReason, "subscription_changed"),
+        (messages.Quality, "connection_quality"),
+        (messages.EstimateMode, "Media"),
+        (messages.Cause, "ReceivedTrack"),
     ):
         for value in filter(None, get_args(literal)):
             assert f"`{value}`" in section(title), f"{value} in {title}"

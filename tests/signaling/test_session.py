@@ -563,12 +563,9 @@ def test_without_auto_subscribe_tracks_are_chosen() -> None:
     (offer,) = bob.heard("subscriber_offer")
     assert [carried["track"] for carried in offer["tracks"].values()] == [tracks["0"]]
     assert bob.request("unsubscribe", tracks=[tracks["0"]])["type"] == "ok"
-    assert bob.sent[-1] == {
-        "type": "subscription_changed",
-        "track": tracks["0"],
-        "state": "paused",
-        "reason": "unsubscribed",
-    }
+    told = bob.sent[-1]
+    assert (told["type"], told["track"]) == ("subscription_changed", tracks["0"])
+    assert (told["state"], told["reason"]) == ("paused", "unsubscribed")
 
 
 def test_receiving_needs_the_right_to() -> None:

@@ -77,7 +77,8 @@
 /** @typedef {"active" | "paused" | "failed"} SubscriptionState */
 
 /**
- * @typedef {"" | "muted" | "codec_unsupported" | "unsubscribed" | "limit_reached"} SubscriptionReason
+ * @typedef {"" | "muted" | "codec_unsupported" | "unsubscribed" | "limit_reached" | "bandwidth"
+ *   | "hidden" | "paused" | "last_n" | "not_live"} SubscriptionReason
  */
 
 /**
@@ -86,6 +87,70 @@
  * @property {string} track
  * @property {SubscriptionState} state
  * @property {SubscriptionReason} reason
+ * @property {string} detail the same for people
+ */
+
+/** @typedef {"excellent" | "good" | "poor" | "lost"} Quality */
+
+/**
+ * @typedef {object} LayerInfo
+ * @property {number} spatial
+ * @property {number} temporal
+ * @property {string} rid
+ * @property {number} width
+ * @property {number} height
+ * @property {number} bitrate bit/s
+ */
+
+/**
+ * @typedef {object} TrackSettings
+ * @property {boolean} visible
+ * @property {number} width device pixels, 0 when unknown
+ * @property {number} height device pixels, 0 when unknown
+ * @property {number} fps 0 for all
+ * @property {number} priority 0 for that of the source
+ * @property {number | null} layer
+ * @property {number | null} temporal
+ * @property {boolean} paused
+ */
+
+/**
+ * @typedef {object} ChoiceInfo
+ * @property {number} at Unix time in seconds
+ * @property {LayerInfo | null} chosen
+ * @property {string} cause
+ * @property {string} reason
+ * @property {number | null} estimate bit/s
+ */
+
+/**
+ * @typedef {object} ReceivedTrackInfo
+ * @property {string} track
+ * @property {string} participant
+ * @property {string} identity
+ * @property {Kind} kind
+ * @property {Source} source
+ * @property {TrackSettings} settings
+ * @property {LayerInfo[]} layers
+ * @property {LayerInfo | null} wanted
+ * @property {LayerInfo | null} chosen
+ * @property {LayerInfo | null} current
+ * @property {string} cause
+ * @property {string} reason
+ * @property {ChoiceInfo[]} history
+ */
+
+/**
+ * @typedef {object} MediaInfo
+ * @property {number | null} estimate bit/s
+ * @property {"transport_cc" | "remb" | "loss" | "none"} mode
+ * @property {number} round_trip seconds
+ * @property {number} loss 0 to 1
+ * @property {number} queue_delay seconds
+ * @property {number} sending bit/s
+ * @property {number} wanted bit/s
+ * @property {Quality} quality
+ * @property {ReceivedTrackInfo[]} tracks
  */
 
 /**
@@ -126,6 +191,10 @@
  *   | {type: "track_updated", participant: string, track: TrackInfo}
  *   | SubscriberOffer
  *   | SubscriptionChanged
+ *   | {type: "speakers_changed", speakers: {participant: string, level: number}[]}
+ *   | {type: "connection_quality", participant: string, quality: Quality, score: number}
+ *   | {type: "layers_wanted", track: string, layers: {rid: string, active: boolean}[]}
+ *   | {type: "media_report", status: MediaInfo}
  *   | DataMessage
  *   | MediaState
  *   | {type: "room_updated", room: RoomInfo}
