@@ -11,7 +11,7 @@ from struct import Struct
 from benchmarks.load.datagrams import Receiver, Run
 from benchmarks.load.frames import SHORT_FREEZE, FrameChain
 from benchmarks.load.histogram import Histogram
-from benchmarks.load.opener import Opener, last_packet
+from benchmarks.load.opener import Opener
 from sfu.stream.nack_generator import NackGenerator
 from sfu.stream.receiver_report import ReceptionStatistics
 from sfu.transport.srtp import SrtpSession
@@ -25,8 +25,6 @@ PLI_DELAY = 0.5  # s after the first packet; until then the server should have a
 REORDERING = 0.02  # s; what is later than this is lost, for who does not ask for it again
 
 _header = Struct("!BBHI").unpack_from
-_timestamp = Struct("!4xI").unpack_from
-_number = Struct("!2xH").unpack_from
 _key_frame: dict[str, Callable[[bytes], bool]] = {
     "vp8": vp8.is_key_frame,
     "h264": h264.is_key_frame,
@@ -105,20 +103,18 @@ class ReceivedStream:
         start, length, size, moment = run
         view = self._receiver.view
         _, second, number, timestamp = _header(view, start)
+        marked = second > 0x7F
+        if count > 1:
+            marks = view[start + 1 : start + length : size].tobytes()
+            end = marks.find(second | 0x80)
+            if self._is_key_frame is None or 0 <= end < count - 1:
+                for part in self._frames(run, marks, second | 0x80):
+                    self.receive(part, -(-part.length // size))
+                return
+            marked = end >= 0
         now = moment / 1e9
         if number != self._next and not self._jump(number, now, run):
             return
-        if count > 1:
-            marks = view[start + 1 : start + length : size].tobytes()
-            frames = count - marks.count(second & 0x7F)
-            marked = marks[-1] > 0x7F
-            if frames > marked and self.chain.blocked:
-                for single in self.split(run):  # a key frame may begin in the middle
-                    self.receive(single, 1)
-                return
-        else:
-            marked = second > 0x7F
-            frames = int(marked)
         first = self._index
         self._index = first + count
         self._next = (number + count) & 0xFFFF
@@ -130,10 +126,8 @@ class ReceivedStream:
             statistics.received += count - 1
             statistics.highest = first + count - 1
         if self._is_key_frame is not None:
-            self._follow(frames, timestamp, now, run)
-            if frames > marked:  # the next frame has begun in this run
-                (timestamp,) = _timestamp(view, last_packet(run)[0])
-        elif not marked:
+            self._follow(int(marked), timestamp, now, run)
+        else:
             marked = True  # each packet is a frame
         self._timestamp = timestamp
         if marked and self.received >= self._stamp_at:
@@ -225,6 +219,27 @@ class ReceivedStream:
             for position in range(start, end, size)
         ]
 
+    def _frames(self, run: Run, marks: bytes, mark: int) -> list[Run]:
+        """The frames of a run, each as a run of its own: each has its own time.
+
+        Args:
+            run: Of several packets.
+            marks: The second byte of each.
+            mark: What that is in a frame's last packet.
+        """
+        if self._is_key_frame is None:
+            return self.split(run)
+        start, length, size, moment = run
+        parts, begin = [], 0
+        while begin < len(marks):
+            end = marks.find(mark, begin) + 1 or len(marks)
+            position = start + begin * size
+            parts.append(
+                Run(position, min(start + end * size, start + length) - position, size, moment)
+            )
+            begin = end
+        return parts
+
     # -- order
 
     def _jump(self, number: int, now: float, run: Run) -> bool:
@@ -240,10 +255,12 @@ class ReceivedStream:
             return True
         self.octets += run.length
         for single in self.split(run):
-            (number,) = _number(self._receiver.view, single.start)
+            _, second, number, _ = _header(self._receiver.view, single.start)
             index = self._index - ((self._next - number) & 0xFFFF)
             if self._arrived_late(index, now):
                 self.statistics.add_late(index)
+                if self.received >= self._stamp_at and (second > 0x7F or not self._is_key_frame):
+                    self._read_stamp(single)
                 if self._begins_key_frame(single):
                     self._restart_at(index, now)
         return False

@@ -3,8 +3,6 @@
 import os
 import shutil
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -12,62 +10,20 @@ import pytest
 from aiohttp import web
 
 from benchmarks.load.model import (
-    ClientSample,
     ClientSpec,
     LoadError,
     LoadPlan,
     LossPattern,
     MutePattern,
     Rate,
-    Sample,
 )
 from benchmarks.load.process import ProcessFleet
 from benchmarks.namespaces import loopback
 from benchmarks.servers import JANUS_WEBSOCKET_PORT, janus_server
+from tests.benchmarks.load.crew import PUBLISHER, WATCHERS, Crew, crew
 from tests.benchmarks.load.whip_proxy import serving, whip_proxy, without_simulcast
 from tests.support.polling import until
 from tests.support.server import API_KEY, API_SECRET, running_server
-
-PUBLISHER = ClientSpec("publisher", "room", publishes=True)
-WATCHERS = [ClientSpec(f"watcher {i}", "room", subscribes=True) for i in range(3)]
-
-
-class Crew:
-    """A fleet and the newest sample of each of its clients."""
-
-    def __init__(self, plan: LoadPlan) -> None:
-        self.samples: dict[str, ClientSample] = {}
-        self.newest: dict[int, Sample] = {}
-        self.delays = 0
-        self.fleet = ProcessFleet(plan, self._take)
-
-    def _take(self, sample: Sample) -> None:
-        self.newest[sample.process] = sample
-        for client in sample.clients:
-            self.samples[client.name] = client
-            self.delays += client.delays.total
-
-    def __getitem__(self, spec: ClientSpec) -> ClientSample:
-        return self.samples[spec.name]
-
-    async def reach(self, spec: ClientSpec, condition: Callable[[ClientSample], object]) -> None:
-        """Wait until a client's sample is as it should be."""
-        await until(
-            lambda: spec.name in self.samples and condition(self.samples[spec.name]),
-            f"{spec.name} as it should be: {self.samples.get(spec.name)}",
-        )
-
-
-@asynccontextmanager
-async def crew(url: str, **options) -> AsyncIterator[Crew]:
-    options.setdefault("packets_per_frame", 4)
-    options.setdefault("interval", 0.2)
-    result = Crew(LoadPlan(url, **options))
-    await result.fleet.open()
-    try:
-        yield result
-    finally:
-        await result.fleet.close()
 
 
 @pytest.mark.parametrize("protocol", ["whip", "aiosfu"])
@@ -90,7 +46,7 @@ async def test_everyone_receives_everything(protocol: str) -> None:
             assert sample.first_packet_time <= sample.first_key_frame_time < 5
             assert 0 <= sample.jitter < 0.5
             assert sample.error == ""
-        assert load.delays > 10
+        assert load.delays.total > 10
         assert sum(sample.socket_drops for sample in load.newest.values()) == 0
         assert all(sample.cpu_time > 0 for sample in load.newest.values())
         publisher = load[PUBLISHER]

@@ -66,7 +66,7 @@ class Path:
             self.receiver.view[position : position + len(packet)] = packet
             assert self.sender.protect_run(self.receiver.base, position, [len(packet)])
             position += len(packet) + self.sender.overhead
-        self.now += 1_000_000
+        self.now = max(self.now + 1_000_000, time.monotonic_ns())
         size = len(packets[0]) + self.sender.overhead
         return Run(start, position - start, size, self.now)
 
@@ -180,6 +180,43 @@ def test_a_key_frame_that_begins_within_a_run_is_found(codec: str) -> None:
     feed(path, stream, delta + key)
     assert stream.chain.times.count == 1
     assert stream.received == 8
+
+
+def test_loss_before_a_run_of_several_frames_is_counted_once() -> None:
+    path, sent = Path(), sent_stream()
+    stream = path.stream(nacks=False)
+    one, _, three, four = frames(sent, 4)
+    feed(path, stream, one)
+    feed(path, stream, three + four)
+    assert (stream.expected, stream.received) == (16, 12)
+
+
+@pytest.mark.parametrize("codec", ["vp8", "opus"])
+def test_frames_that_come_in_one_run_have_their_own_delays_and_jitter(codec: str) -> None:
+    moments = random.Random(3)
+    sent, paths = sent_stream(codec, packets=2), (Path(), Path())
+    together, apart = (path.stream(codec) for path in paths)
+    count = 0
+    now = paths[0].now
+    for _ in range(30):
+        batch = [
+            sent.frame((count + n) / 30, now=(count + n) / 30) for n in range(moments.randint(1, 5))
+        ]
+        count += len(batch)
+        now += 33_000_000 * len(batch) + moments.randint(0, 20_000_000)
+        packets = [packet for frame in batch for packet in frame]
+        for path in paths:
+            path.now = now
+        feed(paths[0], together, packets)
+        for n, single in enumerate(packets):
+            paths[1].now = now + n  # ns
+            feed(paths[1], apart, [single])
+    for stream in (together, apart):
+        assert stream.received == stream.expected == count * (1 if codec == "opus" else 2)
+        assert stream.delays.total == count
+    jitter = apart.statistics.jitter_seconds
+    assert together.statistics.jitter_seconds == pytest.approx(jitter, rel=1e-3)
+    assert together.statistics.jitter_seconds > 0.001
 
 
 def test_sound_has_neither_frames_nor_key_frames_but_delays() -> None:

@@ -42,7 +42,9 @@ async def whip_proxy(
             data = edit_offer(body, kind).encode() if body else None
             target = url + request.path
             async with http.request(request.method, target, data=data, headers=headers) as answer:
-                text = edit_answer(await answer.text(), kind)
+                text = await answer.text()
+                if body:
+                    text = edit_answer(text, kind)
                 told = {k: v for k, v in answer.headers.items() if k in ("Location",)}
                 return web.Response(status=answer.status, text=text, headers=told)
 
