@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from sfu.room.events import LayersWanted, RoomEvent
 from sfu.room.peer import Peer
 from sfu.room.track import Track
 from sfu.transport.buffers import SLOTS, ReceiveBatch
@@ -25,6 +26,7 @@ from tests.support.simulcast_sender import LAYERS, LayerSpec, SimulcastSender
 from tests.support.virtual_room import Member, VirtualClient, VirtualServer
 
 SAMPLE_INTERVAL = 0.05  # s between looks at states and estimates
+SIGNALING_DELAY = 0.02  # s from an event in the room to a publisher that has heard of it
 SUBSCRIBER_SEED = 900
 
 
@@ -234,7 +236,16 @@ class Scenario:
             if story.audio
             else None
         )
+        member.on_event = partial(self._heard, camera)
         return Publisher(member, sender, camera, microphone, tracks)
+
+    def _heard(self, camera: SimulcastSender, event: RoomEvent) -> None:
+        """A publisher stops the layers that nobody wants, and starts those that somebody does."""
+        if isinstance(event, LayersWanted):
+            rids = {one.rid for one in event.layers if one.active}
+            if "" in rids:  # there is only one
+                rids = {spec.rid for spec in self.story.layers}
+            self.time.call_later(SIGNALING_DELAY, partial(camera.set_wanted, rids))
 
     # -- while it is told
 

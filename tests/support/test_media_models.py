@@ -2,6 +2,7 @@
 
 import pytest
 
+from sfu.room.events import LayersWanted, LayerWanted
 from sfu.wire.rtcp import PictureLossIndication, ReceiverEstimatedMaximumBitrate
 from tests.support.bottleneck import Bottleneck, Outage
 from tests.support.capacity import Capacity
@@ -63,6 +64,15 @@ def test_layers_that_nobody_wants_stop_and_come_back_with_a_key_frame() -> None:
     after = stream.stats(now=scenario.time.now)
     assert after.key_frames == before.key_frames + 1
     assert set(rates(scenario)) == {"q", "f"}
+
+
+def test_publishers_hear_which_layers_are_wanted() -> None:
+    scenario = Scenario(Story())
+    publisher = scenario.publishers[0]
+    layers = tuple(LayerWanted(rid, active=rid != "f") for rid in ("q", "h", "f"))
+    publisher.member.participant.notify(LayersWanted(publisher.tracks["v"], layers))
+    scenario.time.run(0.1)
+    assert publisher.camera.sending == ("q", "h")
 
 
 def test_a_narrow_uplink_switches_layers_off_and_a_wider_one_on_again() -> None:

@@ -264,19 +264,29 @@ class VirtualClient:
 
 
 class Member:
-    """A participant with both of its peer connections."""
+    """A participant with both of its peer connections.
+
+    Attributes:
+        events: What it was told, in order.
+        on_event: Called with each of `events`.
+    """
 
     def __init__(
         self, server: VirtualServer, identity: str, room: str, permissions: Permissions
     ) -> None:
         self.server = server
         self.events: list[RoomEvent] = []
+        self.on_event: Callable[[RoomEvent], None] = lambda event: None
         now = server.time.now
         self.participant: Participant = server.rooms.open(room, now=now).join(
-            identity=identity, permissions=permissions, listener=self.events.append, now=now
+            identity=identity, permissions=permissions, listener=self._hear, now=now
         )
         self.publisher: VirtualClient | None = None
         self.subscriber: VirtualClient | None = None
+
+    def _hear(self, event: RoomEvent) -> None:
+        self.events.append(event)
+        self.on_event(event)
 
     def heard(self, kind: type) -> list[RoomEvent]:
         return [event for event in self.events if isinstance(event, kind)]
