@@ -13,6 +13,7 @@ from functools import partial
 
 from sfu.room.events import LayersWanted, RoomEvent
 from sfu.room.peer import Peer
+from sfu.room.permissions import Source
 from sfu.room.track import Track
 from sfu.transport.buffers import SLOTS, ReceiveBatch
 from sfu.wire.parameters import OPUS, VP8, Codec, Kind, ReceiveParameters
@@ -48,6 +49,7 @@ class Story:
         reorder: Probability, downlink.
         cross: (start, end) of times in which a TCP flow shares the downlink.
         publishers: How many, each with a camera (and a microphone).
+        screens: How many of them, the last ones, share a screen in place of the camera.
         layers: Of each camera, ascending.
         temporal_layers: Of each layer.
         audio: Whether there are microphones.
@@ -72,6 +74,7 @@ class Story:
     reorder: float = 0.0
     cross: Sequence[tuple[float, float]] = ()
     publishers: int = 1
+    screens: int = 0
     layers: Sequence[LayerSpec] = LAYERS
     temporal_layers: int = 1
     audio: bool = True
@@ -194,9 +197,10 @@ class Scenario:
         lines: list[tuple[str, Kind, dict[int, Codec]]] = [("v", "video", {96: VP8})]
         if story.audio:
             lines.append(("a", "audio", {111: OPUS}))
+        picture: Source = "screen_share" if number >= story.publishers - story.screens else "camera"
         tracks = {
             mid: member.participant.add_track(
-                kind=kind, source="camera" if kind == "video" else "microphone", now=now
+                kind=kind, source=picture if kind == "video" else "microphone", now=now
             )
             for mid, kind, _ in lines
         }

@@ -75,6 +75,15 @@ def test_publishers_hear_which_layers_are_wanted() -> None:
     assert publisher.camera.sending == ("q", "h")
 
 
+def test_the_last_publishers_may_share_screens() -> None:
+    scenario = Scenario(Story(seconds=5, publishers=3, screens=1, audio=False, layers=ONE))
+    figures = scenario.run()
+    sources = [publisher.tracks["v"].source for publisher in scenario.publishers]
+    assert sources == ["camera", "camera", "screen_share"]
+    assert [video.decodable() for video in figures.videos] == [1, 1, 1]
+    assert figures.audios == []
+
+
 def test_a_narrow_uplink_switches_layers_off_and_a_wider_one_on_again() -> None:
     capacity = Capacity(((0, 900_000), (23, 4_000_000)))
     scenario = Scenario(Story(uplink=capacity, start=300_000, warm_up=20))
