@@ -20,6 +20,7 @@ from sfu.room.events import Disconnected, MediaStateChanged, RoomEvent
 from sfu.room.participant import Participant
 from sfu.room.peer import Peer
 from sfu.wire.parameters import IceParameters
+from sfu.wire.sdp import SessionDescription
 from signaling import sdpfrag
 from signaling.auth import Access, authorize
 from signaling.bodies import read_text
@@ -77,7 +78,9 @@ class HttpSession:
             and self._peer.transport.state in ("new", "connecting")
         )
 
-    def begin(self, participant: Participant, negotiator: PeerNegotiator, offer: str) -> str:
+    def begin(
+        self, participant: Participant, negotiator: PeerNegotiator, offer: SessionDescription
+    ) -> str:
         """Answer the one offer of the session, for a participant that has just joined.
 
         Raises:

@@ -32,6 +32,7 @@ class MediaServer:
         self.worker = Worker(config)
         self.rooms: Rooms = self.worker.rooms
         self._candidates: tuple[IceCandidate, ...] = ()
+        self._fingerprints = (self.worker.endpoint.certificate.fingerprint(),)
         self.media = Media(
             config=config,
             endpoint=self.worker.endpoint,
@@ -82,7 +83,7 @@ class MediaServer:
     def _describe(self, peer: Peer) -> LocalTransport:
         return LocalTransport(
             ice=peer.transport.local_ice,
-            fingerprints=(self.worker.endpoint.certificate.fingerprint(),),
+            fingerprints=self._fingerprints,
             candidates=self._candidates,
         )
 

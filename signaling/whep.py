@@ -7,7 +7,6 @@ from aiohttp import web
 from sfu.errors import RemoteError
 from sfu.room.events import RoomEvent, TrackPublished
 from sfu.room.permissions import Permissions
-from sfu.wire.sdp import parse_sdp
 from signaling.auth import Access
 from signaling.http_sessions import HttpSession, session_routes
 from signaling.keys import CONFIG, SERVER
@@ -33,7 +32,7 @@ def open_session(request: web.Request, access: Access, session: HttpSession, off
     room_name = request.match_info["room"]
     access.require_subscribe(room_name)
     watched, track = request.query.get("identity"), request.query.get("track")
-    parse_sdp(offer, max_size=config.max_sdp_size, max_media_sections=config.max_media_sections)
+    offered = server.media.parse(offer)
 
     def hear(event: RoomEvent) -> None:
         if isinstance(event, TrackPublished) and event.participant.identity == watched:
@@ -54,7 +53,7 @@ def open_session(request: web.Request, access: Access, session: HttpSession, off
     negotiator = PeerNegotiator(
         server.media, participant, target="subscriber", publishes=False, receives=True
     )
-    answer = session.begin(participant, negotiator, offer)
+    answer = session.begin(participant, negotiator, offered)
     if not participant.subscriptions.slots:
         raise RemoteError("The offer receives no media (a=recvonly).", name="negotiation_failed")
     if track is not None:

@@ -37,7 +37,8 @@ def open_session(request: web.Request, access: Access, session: HttpSession, off
     room_name = request.match_info["room"]
     access.require_publish(room_name)
     # Joining puts out who has the same identity: all that may be refused is refused before.
-    _check_offer(offer, access.permissions, config)
+    offered = server.media.parse(offer)
+    _check_offer(offered, access.permissions, config)
     server.check_capacity()
     identity = access.identity or f"whip-{secrets.token_urlsafe(6)}"
     name = access.name_for(request.query.get("name", "")) or identity
@@ -54,18 +55,15 @@ def open_session(request: web.Request, access: Access, session: HttpSession, off
         now=server.now(),
     )
     negotiator = PeerNegotiator(server.media, participant, announces=True)
-    return session.begin(participant, negotiator, offer)
+    return session.begin(participant, negotiator, offered)
 
 
-def _check_offer(offer: str, permissions: Permissions, config: Config) -> None:
+def _check_offer(offered: SessionDescription, permissions: Permissions, config: Config) -> None:
     """Answer the offer for a look, as the participant's negotiator will.
 
     Raises:
         SfuError: It would be refused, or a part of it.
     """
-    offered = parse_sdp(
-        offer, max_size=config.max_sdp_size, max_media_sections=config.max_media_sections
-    )
     look = answer(offered, _NOWHERE, receive=True, slots={}, data=True, config=config)
     _check_complete(
         offered,

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from sfu.transport.buffers import ReceiveBatch
+from sfu.wire.sdp import SessionDescription, parse_sdp
+from signaling import negotiator
 from signaling.turnstile import Turnstile
 from tests.support.clients import clients_of
 from tests.support.descriptions import sample
@@ -166,3 +168,23 @@ async def test_offers_by_websocket_take_turns_too() -> None:
             reads.close()
             for one in sockets:
                 await one.close()
+
+
+@pytest.mark.parametrize("path", ["whip", "whep"])
+async def test_offer_is_parsed_once(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+
+    def parse(sdp: str, **bounds: int) -> SessionDescription:
+        parsed.append(sdp)
+        return parse_sdp(sdp, **bounds)
+
+    monkeypatch.setattr(negotiator, "parse_sdp", parse)
+    offer = sample("chrome_publish")
+    if path == "whep":
+        offer = offer.replace("a=sendonly", "a=recvonly")
+    async with running_server() as server, clients_of(server.url) as clients:
+        headers = {"Content-Type": "application/sdp"}
+        url = f"{server.url}/{path}/a"
+        async with clients.http.post(url, data=offer, headers=headers) as response:
+            assert response.status == 201
+    assert parsed == [offer]
