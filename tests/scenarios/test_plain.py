@@ -1,7 +1,8 @@
 """One encoding over good paths: what every story of a bad path is measured against."""
 
-from tests.support.scenario import Story, tell
+from tests.support.scenario import tell
 from tests.support.simulcast_sender import LAYERS
+from tests.support.story import Story
 
 
 def test_one_layer_over_a_wide_path_is_shown_whole() -> None:

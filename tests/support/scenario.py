@@ -17,73 +17,19 @@ from sfu.room.permissions import Source
 from sfu.room.track import Track
 from sfu.transport.buffers import SLOTS, ReceiveBatch
 from sfu.wire.parameters import OPUS, VP8, Codec, Kind, ReceiveParameters
-from tests.support.bottleneck import Bottleneck, Datagram, Outage
+from tests.support.bottleneck import Bottleneck, Datagram
 from tests.support.capacity import Capacity
 from tests.support.figures import Figures, VideoFigures
-from tests.support.media_receiver import Feedback, MediaReceiver
+from tests.support.media_receiver import MediaReceiver
 from tests.support.media_sender import EXTENSIONS, AudioSender, MediaSender
 from tests.support.reno import RenoFlow
-from tests.support.simulcast_sender import LAYERS, LayerSpec, SimulcastSender
+from tests.support.simulcast_sender import SimulcastSender
+from tests.support.story import Story
 from tests.support.virtual_room import Member, VirtualClient, VirtualServer
 
 SAMPLE_INTERVAL = 0.05  # s between looks at states and estimates
 SIGNALING_DELAY = 0.02  # s from an event in the room to a publisher that has heard of it
 SUBSCRIBER_SEED = 900
-
-
-@dataclass(frozen=True)
-class Story:
-    """What is to happen. Rates are bit/s, times seconds.
-
-    Attributes:
-        seconds: How long it goes on from the moment in which the subscriber agrees to all tracks.
-        capacity: Of the subscriber's downlink; None for no limit.
-        queue: Seconds of waiting that its queue takes.
-        queue_bytes: Bytes that its queue takes, in place of `queue`.
-        delay: One way, each way, on the subscriber's path; publishers have 20 ms.
-        jitter: At most, uniformly, downlink.
-        loss: Probability, downlink.
-        loss_burst: Mean number of packets lost in a row.
-        loss_back: Probability for what the subscriber sends.
-        outage: When everything is lost, downlink.
-        reorder: Probability, downlink.
-        cross: (start, end) of times in which a TCP flow shares the downlink.
-        publishers: How many, each with a camera (and a microphone).
-        screens: How many of them, the last ones, share a screen in place of the camera.
-        layers: Of each camera, ascending.
-        temporal_layers: Of each layer.
-        audio: Whether there are microphones.
-        feedback: What the subscriber sends: "transport_cc", "remb" or "none" (reports alone).
-        patience: Seconds without a frame before the subscriber asks for a key frame.
-        uplink: Of each publisher; None for no limit.
-        start: Bit/s that a publisher's own estimate begins with.
-        warm_up: Seconds that publishers send before the story begins.
-        seed: The same seed tells the same story.
-    """
-
-    seconds: float = 60.0
-    capacity: Capacity | float | None = None
-    queue: float = 0.3
-    queue_bytes: int | None = None
-    delay: float = 0.02
-    jitter: float = 0.0
-    loss: float = 0.0
-    loss_burst: float = 1.0
-    loss_back: float = 0.0
-    outage: Outage | None = None
-    reorder: float = 0.0
-    cross: Sequence[tuple[float, float]] = ()
-    publishers: int = 1
-    screens: int = 0
-    layers: Sequence[LayerSpec] = LAYERS
-    temporal_layers: int = 1
-    audio: bool = True
-    feedback: Feedback = "transport_cc"
-    patience: float = 0.2
-    uplink: Capacity | float | None = None
-    start: float = 5e6
-    warm_up: float = 3.0
-    seed: int = 1
 
 
 def server_estimate(peer: Peer) -> float | None:
@@ -134,10 +80,11 @@ class Scenario:
         self.member = self.server.join("subscriber")
         self.client = self._connect(self.member, "subscriber", SUBSCRIBER_SEED + story.seed)
         assert isinstance(self.client.down, Bottleneck)
-        self.bottleneck = self.client.down
+        self.bottleneck: Bottleneck = self.client.down
         self.cross = RenoFlow(self.time, self.bottleneck, back=story.delay)
-        self.receiver = MediaReceiver(self.client, feedback=story.feedback, patience=story.patience)
-        self._figures: Figures | None = None
+        self.receiver: MediaReceiver = MediaReceiver(
+            self.client, feedback=story.feedback, patience=story.patience
+        )
         self._pending: list[tuple[float, Callable[[], None]]] = []
         for start, end in story.cross:
             self.at(start, self.cross.start)

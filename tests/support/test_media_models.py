@@ -6,8 +6,9 @@ from sfu.room.events import LayersWanted, LayerWanted
 from sfu.wire.rtcp import PictureLossIndication, ReceiverEstimatedMaximumBitrate
 from tests.support.bottleneck import Bottleneck, Outage
 from tests.support.capacity import Capacity
-from tests.support.scenario import Scenario, Story
+from tests.support.scenario import Scenario
 from tests.support.simulcast_sender import LAYERS
+from tests.support.story import Story
 from tests.support.uplink_estimate import UplinkEstimate
 
 ONE = LAYERS[1:2]
