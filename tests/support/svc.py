@@ -205,7 +205,7 @@ class Svc:
                         )
                     )
                 head = 0x18 if attached else 0x10
-                payloads = [bytes((head,)) + b"\x32%d" % frame.number, b"\x90more"]
+                payloads = [bytes((head,)) + b"\x32%d" % frame.number, b"\x00more"]
                 made += stream.packets(
                     payloads,
                     time + 3000 * frame.picture,

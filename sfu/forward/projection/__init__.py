@@ -5,6 +5,7 @@ from sfu.forward.projection.base import PlainProjection, Projection
 from sfu.forward.projection.vp8 import Vp8Projection
 from sfu.forward.projection.vp9 import Vp9Projection
 from sfu.wire.parameters import Codec
+from sfu.wire.payload.frame import DescribedFrame, FrameInfo, Vp8Frame, Vp9Frame
 
 
 def projection_of(codec: Codec, *, dependency_descriptor: bool = False) -> Projection:
@@ -20,4 +21,22 @@ def projection_of(codec: Codec, *, dependency_descriptor: bool = False) -> Proje
         return Vp9Projection()
     if dependency_descriptor:
         return Av1Projection()
+    return PlainProjection()
+
+
+def projection_for(frame: FrameInfo | None) -> Projection:
+    """A projection for streams of such frames.
+
+    What packets bring counts for more than their codec: Chromium's VP8 has picture ids and layers
+    in its payloads only where dependency descriptors were not agreed on.
+
+    Args:
+        frame: Of the first packet of a key frame.
+    """
+    if isinstance(frame, DescribedFrame):
+        return Av1Projection()
+    if isinstance(frame, Vp8Frame):
+        return Vp8Projection()
+    if isinstance(frame, Vp9Frame):
+        return Vp9Projection()
     return PlainProjection()

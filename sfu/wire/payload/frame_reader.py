@@ -43,6 +43,8 @@ class FrameReader:
             make = _READERS.get(codec.name)
             if make is not None:
                 self._reader = make()
+                if make is _Vp8Reader and self._descriptor_id is not None:
+                    self._reader = _Vp8OrDescriptorReader(self._descriptor_id)
             elif self._descriptor_id is None:
                 self._reader = _H264Reader() if codec.name == "H264" else _PlainReader()
             else:
@@ -230,6 +232,23 @@ class _DescriptorReader:
         frame.descriptor = descriptor
         frame.value = value
         return frame
+
+
+class _Vp8OrDescriptorReader:
+    """VP8 that may come without numbers of its own, where a dependency descriptor has them."""
+
+    __slots__ = ("_described", "_id", "_vp8")
+
+    def __init__(self, identifier: int) -> None:
+        self._id = identifier
+        self._described = _DescriptorReader(identifier)
+        self._vp8 = _Vp8Reader()
+
+    def read(self, packet: RtpPacket) -> FrameInfo | None:
+        # Chromium leaves picture id and layer out of the payload when it sends descriptors.
+        if packet.payload[0] < 0x80 and self._id in packet.extensions:
+            return self._described.read(packet)
+        return self._vp8.read(packet)
 
 
 def _masks(indications: tuple[int, ...]) -> tuple[int, int, int]:

@@ -4,11 +4,11 @@ from random import Random
 
 import pytest
 
-from sfu.forward.projection import projection_of
+from sfu.forward.projection import projection_for
 from sfu.forward.projection.av1 import Av1Projection
-from sfu.forward.projection.base import NO_PATCH
+from sfu.forward.projection.base import NO_PATCH, PlainProjection
 from sfu.wire.dependency_descriptor import DependencyDescriptorReader
-from sfu.wire.parameters import AV1, h264
+from sfu.wire.parameters import AV1, VP8, h264
 from tests.support.projected import Stream, project
 from tests.support.reference_finder import DescriptorReferenceFinder
 from tests.support.svc import Svc, undecodable
@@ -225,15 +225,16 @@ def test_late_packets():
     check(sent)
 
 
-def test_h264_with_temporal_layers():
+@pytest.mark.parametrize("codec", [h264("constrained-baseline", 1), VP8])
+def test_other_codecs_with_temporal_layers(codec):
     svc = MODES["L1T3"]
-    codec = h264("constrained-baseline", 1)
     stream = Stream(codec, 1)
-    projection = projection_of(codec, dependency_descriptor=True)
     count = 0
     for number, packets in enumerate(svc.described(stream, svc.pictures(8))):
         stream.arrive(packets)
         if number == 0:
+            projection = projection_for(packets[0].frame)
+            assert isinstance(projection, Av1Projection)
             projection.start(packets[0])
         count += len(project(projection, packets, temporal=1))
     assert count == 2 * 4
@@ -241,12 +242,15 @@ def test_h264_with_temporal_layers():
 
 def test_without_descriptors_everything_is_sent():
     stream = Stream(AV1, 1)
-    projection = projection_of(AV1, dependency_descriptor=True)
     for number in range(3):
         packets = stream.arrive(stream.packets([b"\x18\x0a", b"\x10\x32"], 3000 * number))
         if number == 0:
+            projection = projection_for(packets[0].frame)
+            assert isinstance(projection, PlainProjection)
             projection.start(packets[0])
         assert [projection.accept(one, spatial=0, temporal=0) for one in packets] == [NO_PATCH] * 2
+    assert projection.current == (0, 0)
+    assert not projection.needs_key_frame
 
 
 def test_junk_is_neither_sent_nor_remembered():
