@@ -85,7 +85,9 @@ def encode(
     context.gop_size = key_interval
     context.options = {"g": str(key_interval), "keyint_min": str(key_interval)} | (options or {})
     if codec.startswith("libvpx"):
-        context.options |= {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
+        context.options |= {"deadline": "realtime", "lag-in-frames": "0"}
+        # Below zero VP8's speed does not depend on how busy the machine is.
+        context.options |= {"cpu-used": "8" if codec.endswith("9") else "-8"}
         context.options |= {"error-resilient": "1", "auto-alt-ref": "0"}
         if layers:
             context.options |= {"ts-parameters": TEMPORAL_LAYERS}

@@ -89,7 +89,8 @@ def apply(patch: Patch, packet: RtpPacket) -> Sent:
 
 
 def pieces(data: bytes, size: int = 300) -> list[bytes]:
-    """A frame cut as a packetizer does."""
+    """A frame cut as a packetizer does, in two at least."""
+    size = min(size, (len(data) + 1) // 2)
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 

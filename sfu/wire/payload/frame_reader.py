@@ -45,10 +45,10 @@ class FrameReader:
                 self._reader = make()
                 if make is _Vp8Reader and self._descriptor_id is not None:
                     self._reader = _Vp8OrDescriptorReader(self._descriptor_id)
-            elif self._descriptor_id is None:
-                self._reader = _H264Reader() if codec.name == "H264" else _PlainReader()
             else:
-                self._reader = _DescriptorReader(self._descriptor_id)
+                self._reader = _H264Reader() if codec.name == "H264" else _PlainReader()
+                if self._descriptor_id is not None:
+                    self._reader = _DescriptorReader(self._descriptor_id, self._reader)
         packet.frame = self._reader.read(packet)
 
 
@@ -150,7 +150,7 @@ class _Vp9Reader:
             intra or descriptor.switching_up,
             intra,
             marker,
-            descriptor.not_reference and descriptor.temporal_layer > 0,
+            False,  # Z speaks of this picture's layers alone
         )
         frame.intra = intra
         frame.switching_up = descriptor.switching_up
@@ -183,10 +183,11 @@ class _DescriptorReader:
 
     __slots__ = ("_first", "_id", "_masks", "_plain", "_reader", "_timestamp")
 
-    def __init__(self, identifier: int) -> None:
+    def __init__(self, identifier: int, plain: _Reader) -> None:
+        """`plain` reads what comes without descriptors before the first one."""
         self._id = identifier
         self._reader = DependencyDescriptorReader()
-        self._plain = _PlainReader()
+        self._plain = plain
         self._masks: dict[tuple[int, ...], tuple[int, int, int]] = {}
         self._timestamp = -1
         self._first = 0  # frame of the picture with this timestamp
@@ -241,7 +242,7 @@ class _Vp8OrDescriptorReader:
 
     def __init__(self, identifier: int) -> None:
         self._id = identifier
-        self._described = _DescriptorReader(identifier)
+        self._described = _DescriptorReader(identifier, _PlainReader())
         self._vp8 = _Vp8Reader()
 
     def read(self, packet: RtpPacket) -> FrameInfo | None:
