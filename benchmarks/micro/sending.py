@@ -1,7 +1,7 @@
 """A packet's way out: written once, then numbered, protected and sent for each subscriber."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from benchmarks.micro.case import Action, Case
@@ -20,7 +20,7 @@ from sfu.transport.address import Address
 from sfu.transport.dtls import Certificate
 from sfu.transport.outbox import Outbox
 from sfu.transport.transport import Transport
-from sfu.wire.parameters import VP8, Extension, IceParameters, Kind, SendParameters
+from sfu.wire.parameters import VP8, Codec, Extension, IceParameters, Kind, SendParameters
 from sfu.wire.rtp import RtpPacket
 
 SUBSCRIBERS = 50
@@ -51,16 +51,34 @@ class Source:
     """A track with one stream, which has no time for key frames."""
 
     kind: Kind = "video"
-    active_ssrc: int | None = 1
 
-    def request_key_frame(self, *, now: float) -> None:
+    def ssrc_of(self, spatial: int) -> int | None:  # noqa: ARG002
+        """The only one."""
+        return 1
+
+    def spatial_of(self, ssrc: int) -> int:  # noqa: ARG002
+        """The only one."""
+        return 0
+
+    def is_live(self, ssrc: int, *, now: float) -> bool:  # noqa: ARG002
+        """Always."""
+        return True
+
+    def request_key_frame(self, spatial: int, *, now: float) -> None:
         """Every packet is one."""
 
     def cached_packet(self, ssrc: int, index: int) -> None:
         """Nobody asks."""
 
+    def recent(self, spatial: int, *, now: float) -> Sequence[RtpPacket]:  # noqa: ARG002
+        """Nothing has come before."""
+        return ()
+
     def reference(self, ssrc: int, *, now: float) -> None:
         """Nobody asks."""
+
+    def captured(self, ssrc: int, timestamp: int, codec: Codec, *, now: float) -> None:
+        """There are no reports."""
 
     def sent_extensions(self) -> tuple[tuple[int, str], ...]:
         """The source has none."""
@@ -117,7 +135,7 @@ def _transport(number: int, outbox: Outbox, certificate: Certificate) -> Transpo
 def _fanout(negotiated: SendParameters, *, tracks: int) -> Action:
     """A batch of `FRAME` packets, of so many tracks in all, into the outbox."""
     outbox = Outbox()
-    dispatcher = Dispatcher(outbox)
+    dispatcher = Dispatcher(outbox, Timers())
     certificate = Certificate.generate()
     layout = HeaderLayout(negotiated)
     lanes = [
@@ -152,7 +170,7 @@ def _fanout(negotiated: SendParameters, *, tracks: int) -> Action:
     def measured() -> None:
         for fanout in fanouts:
             fanout.forward(batch, (), now=100.0)
-        dispatcher.flush()
+        dispatcher.flush(now=100.0)
 
     for _ in range(2):  # the first packets of a track are special
         prepare()

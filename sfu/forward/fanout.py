@@ -8,7 +8,7 @@ from sfu.forward.layout import HeaderLayout
 from sfu.forward.run import write_run
 from sfu.timers import reraise
 from sfu.transport.srtp import SEND_WINDOW
-from sfu.wire.parameters import Kind
+from sfu.wire.parameters import Codec, Kind
 from sfu.wire.rtp import RtpPacket
 
 
@@ -24,20 +24,33 @@ class TrackSource(Protocol):
 
     Attributes:
         kind: "audio" or "video".
-        active_ssrc: The stream that is to be forwarded; late packets of another only fill gaps.
     """
 
     kind: Kind
-    active_ssrc: int | None
 
-    def request_key_frame(self, *, now: float) -> None:
-        """Ask the sender for a key frame; asking often is no harm."""
+    def ssrc_of(self, spatial: int) -> int | None:
+        """The stream that carries this spatial layer, or the best there is in its place."""
+
+    def spatial_of(self, ssrc: int) -> int:
+        """The spatial layer that this stream is, 0 where it is the only one."""
+
+    def is_live(self, ssrc: int, *, now: float) -> bool:
+        """Whether packets of this stream came lately."""
+
+    def request_key_frame(self, spatial: int, *, now: float) -> None:
+        """Ask the sender for a key frame of this layer; asking often is no harm."""
 
     def cached_packet(self, ssrc: int, index: int) -> RtpPacket | None:
         """A packet that was received lately."""
 
+    def recent(self, spatial: int, *, now: float) -> Sequence[RtpPacket]:
+        """The packets since the last key frame of this layer; none where that is long ago."""
+
     def reference(self, ssrc: int, *, now: float) -> tuple[float, int] | None:
         """(Wall-clock seconds, RTP timestamp) of the same moment of capture; None unknown."""
+
+    def captured(self, ssrc: int, timestamp: int, codec: Codec, *, now: float) -> float | None:
+        """When this was captured, wall-clock seconds as the sender reports them; None unknown."""
 
     def sent_extensions(self) -> tuple[tuple[int, str], ...]:
         """(id, URI) of the header extensions that subscribers get too."""
@@ -68,15 +81,27 @@ class _Group:
         flow.add(forwarder)
         forwarder.enter(flow)
 
-    def take_all(self, but: Flow | None = None) -> list[Forwards]:
-        """Take all forwarders out, but for those of one flow; `place` them again."""
-        taken = self.singles
-        self.singles = []
-        for flow in [flow for flow in self.flows.values() if flow is not but]:
-            del self.flows[flow.ssrc]
-            taken += flow.members
-        for forwarder in taken:
+    def everyone(self) -> list[Forwards]:
+        """All forwarders."""
+        return self.singles + [m for flow in self.flows.values() for m in flow.members]
+
+    def take_singles(self) -> list[Forwards]:
+        """Take out those who look at each packet; `place` them again."""
+        singles, self.singles = self.singles, []
+        return singles
+
+    def take(self, flow: Flow) -> list[Forwards]:
+        """Take out the members of a flow; `place` them again."""
+        del self.flows[flow.ssrc]
+        for forwarder in flow.members:
             forwarder.leave()
+        return flow.members
+
+    def take_all(self) -> list[Forwards]:
+        """Take everyone out; `place` them again."""
+        taken = self.take_singles()
+        for flow in list(self.flows.values()):
+            taken += self.take(flow)
         return taken
 
     def remove(self, forwarder: Forwards) -> bool:
@@ -132,6 +157,25 @@ class Fanout:
                 forwarder.restart()
                 group.place(forwarder)
 
+    def look_again(self) -> None:
+        """Other streams carry the layers now: everyone looks at the next packets."""
+        for group in self._groups.values():
+            for forwarder in group.take_all():
+                group.place(forwarder)
+
+    def aim(self, forwarder: Forwards, target: tuple[int, int] | None, *, now: float) -> None:
+        """Send this subscriber up to this spatial and temporal layer; see `Forwarder.aim`."""
+        group = self._groups.get(forwarder.layout)
+        if group is not None and group.remove(forwarder):
+            forwarder.aim(target, now=now)
+            group.place(forwarder)
+
+    def request_key_frames(self, *, now: float) -> None:
+        """Ask for those that are waited for."""
+        for group in self._groups.values():
+            for forwarder in group.everyone():
+                forwarder.request_key_frame(now=now)
+
     def add_sink(self, sink: TrackSink) -> None:
         """Hand the packets to `sink` too."""
         self._sinks = [*self._sinks, sink]
@@ -150,16 +194,17 @@ class Fanout:
         """Send the packets, all of one stream, to everyone."""
         ssrc = packets[0].ssrc
         for group in list(self._groups.values()):
+            # Those in another flow follow another layer, and have no wish for this one.
             flow = group.flows.get(ssrc)
+            singles = group.take_singles()
             if flow is not None:
                 run = write_run(packets, group.layout, extensions)
                 spread = run.highest - run.lowest
                 if run.plain and run.lowest >= flow.first and spread < SEND_WINDOW:
                     flow.send(run, now=now)
-                else:
-                    flow = None  # some of them may be sent to some of its members
-            if group.singles or len(group.flows) > (flow is not None):
-                self._forward_singly(group, flow, packets, now=now)
+                else:  # some of them may be sent to some of its members
+                    singles += group.take(flow)
+            self._forward_singly(group, singles, packets, now=now)
         for sink in self._sinks:
             try:
                 sink.receive_packets(packets, now=now)
@@ -168,9 +213,14 @@ class Fanout:
                 self._on_error(error)
 
     def _forward_singly(
-        self, group: _Group, served: Flow | None, packets: Sequence[RtpPacket], *, now: float
+        self,
+        group: _Group,
+        forwarders: Sequence[Forwards],
+        packets: Sequence[RtpPacket],
+        *,
+        now: float,
     ) -> None:
-        for forwarder in group.take_all(but=served):
+        for forwarder in forwarders:
             try:
                 forwarder.forward(packets, now=now)
             except Exception as error:

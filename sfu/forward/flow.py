@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from sfu.forward.dispatcher import Lane, Numbers
+from sfu.forward.lane import Lane, Numbers
 from sfu.forward.layout import HeaderLayout
 from sfu.forward.run import Run
 from sfu.transport.srtp import SEND_WINDOW
@@ -42,6 +42,12 @@ class Forwards(Protocol):
     def forward(self, packets: Sequence[RtpPacket], *, now: float) -> None:
         """Look at each packet, and send those that are for this subscriber."""
 
+    def aim(self, target: tuple[int, int] | None, *, now: float) -> None:
+        """Send up to this spatial and temporal layer; None for nothing."""
+
+    def request_key_frame(self, *, now: float) -> None:
+        """Ask for one of the layer that is sent."""
+
     def pause(self) -> None:
         """Start anew with the next key frame."""
 
@@ -63,7 +69,8 @@ class Flow:
         packets: Sent to each who was here all the time.
         octets: Their payload bytes.
         highest: Highest index sent.
-        last_timestamp: The source's timestamp of the packet sent last.
+        key_index: Index of the key frame sent last, -1 before.
+        last: The packet sent last.
         last_time: When that was, monotonic seconds.
     """
 
@@ -71,8 +78,9 @@ class Flow:
         "_places",
         "first",
         "highest",
+        "key_index",
+        "last",
         "last_time",
-        "last_timestamp",
         "members",
         "octets",
         "packets",
@@ -84,8 +92,8 @@ class Flow:
         self.first = -1
         self.members: list[Forwards] = []
         self.packets = self.octets = 0
-        self.highest = -1
-        self.last_timestamp = 0
+        self.highest = self.key_index = -1
+        self.last: RtpPacket | None = None
         self.last_time = 0.0
         self._places: list[tuple[list[tuple[Run, Numbers]], Lane, Numbers]] = []
 
@@ -112,5 +120,7 @@ class Flow:
         if run.highest > self.highest:
             self.highest = run.highest
             self.first = max(self.first, run.highest + 1 - SEND_WINDOW)
-        self.last_timestamp = run.last_timestamp
+        if run.key_index > self.key_index:
+            self.key_index = run.key_index
+        self.last = run.last
         self.last_time = now

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Literal
 
-from sfu.forward.dispatcher import Lane, Numbers
 from sfu.forward.fanout import TrackSource
 from sfu.forward.flow import Flow
-from sfu.forward.layout import HeaderLayout
+from sfu.forward.lane import Lane, Numbers
+from sfu.forward.layout import HeaderLayout, Template
 from sfu.forward.munger import SequenceMunger, TimestampMunger
-from sfu.forward.run import write_run
+from sfu.forward.projection import projection_for
+from sfu.forward.projection.base import NO_PATCH, Patch, PlainProjection, Projection
+from sfu.forward.resends import Resends
 from sfu.transport.srtp import REPLAY_WINDOW, SEND_WINDOW, SrtpSession
 from sfu.wire.extensions import encode_abs_send_time
 from sfu.wire.ntp import middle32, to_ntp
@@ -20,12 +22,12 @@ from sfu.wire.rtcp import ReportBlock, SenderReport
 from sfu.wire.rtp import RtpPacket
 
 _PATCH = Struct("!HII").pack_into  # sequence number, timestamp, SSRC: bytes 2 to 12
-_PATCH_SEQUENCE = Struct("!H").pack_into
 
-MAX_RESENDS = 5  # of one packet; a path that loses it more often needs a key frame, not more copies
-RESEND_INTERVAL = 0.02  # s; the least time between two copies, whatever the round trip is
-REMEMBERED_RESENDS = 512  # packets; as many as a NACK-happy client can make us keep count of
 REMEMBERED_REPORTS = 8  # sender reports; a receiver answers one of the last few
+SETTLING_TIME = 1.0  # s after a switch in which late packets of the stream before may come
+HIGHEST = 7  # of all spatial and temporal layers that there can be: whatever there is
+MAX_CAPTURE_GAP = 1.0  # s by which capture clocks may differ from arrival before they are wrong
+PROBE_REACH = 64  # packets; older ones would look like a stall to the receiver
 
 ForwarderState = Literal["waiting", "active", "unsupported"]
 
@@ -89,35 +91,68 @@ class Forwarder:
         self._transport = lane.transport
         self._on_state = on_state
         self._source: TrackSource | None = None
+        self._target: tuple[int, int] | None = (HIGHEST, HIGHEST)
         # A first index above 2^16: what is unwrapped around it never is negative.
         self._sequence = SequenceMunger(0x10000 + first_sequence_number)
         self._timestamp = TimestampMunger()
+        self._frames: type = type(None)  # that the projection is for
+        self._projection: Projection = PlainProjection()
         self._flowing = False
+        self._key_sent = -1  # index, as sent, of the key frame sent last
+        self._settled_at = 0.0
+        self._looked_at = 0.0
         self._flow: Flow | None = None
         self._counted = (0, 0)
         self._rtx_sequence = first_sequence_number
         self._plain_extensions: tuple[tuple[int, str], ...] = ()
         self._plain_from = self._sequence.next
-        self._resends: OrderedDict[int, tuple[int, float]] = OrderedDict()
+        self._resends = Resends()
         self._reports: OrderedDict[int, float] = OrderedDict()
         self._packets = self._octets = 0
-        self._retransmitted = self._not_found = 0
         self._fraction_lost = self._round_trip = self._jitter = 0.0
 
     # -- what is sent
 
     def attach(self, source: TrackSource, *, now: float) -> None:
-        """Send this track from its next key frame (audio: from its next packet) on."""
+        """Send this track from its next key frame (audio: from its next packet) on.
+
+        Where a key frame came a moment ago, what came since is sent at once.
+        """
         self._source = source
         self.restart()
         self._sequence.restart()
-        if self.kind == "video":
-            source.request_key_frame(now=now)
+        self._begin(now)
 
     def detach(self) -> None:
         """Send nothing until something else is attached."""
         self._source = None
         self.pause()
+
+    def aim(self, target: tuple[int, int] | None, *, now: float) -> None:
+        """Send up to this spatial and temporal layer as soon as frames allow it.
+
+        Args:
+            target: Both from 0 up, or `HIGHEST`; None for nothing at all.
+            now: Monotonic seconds.
+        """
+        before, self._target = self._target, target
+        if target is None:
+            self.pause()
+        elif before is None:
+            self._begin(now)
+        else:
+            self._request_missing(now)
+
+    def _begin(self, now: float) -> None:
+        """Start as soon as can be."""
+        source, target = self._source, self._target
+        if source is None or target is None or self.kind != "video":
+            return
+        recent = source.recent(target[0], now=now)
+        if recent:
+            self.forward(recent, now=now)
+        if not self._flowing:
+            source.request_key_frame(target[0], now=now)
 
     def pause(self) -> None:
         """Start anew, without a gap, with the next key frame that comes."""
@@ -139,9 +174,35 @@ class Forwarder:
         self.pause()
 
     @property
+    def target(self) -> tuple[int, int] | None:
+        """As `aim` was told."""
+        return self._target
+
+    @property
+    def current(self) -> tuple[int, int] | None:
+        """Spatial and temporal layer that are sent now; None while nothing is."""
+        if not self._flowing or self._source is None:
+            return None
+        spatial, temporal = self._projection.current
+        return max(spatial, self._source.spatial_of(self._sequence.ssrc)), temporal
+
+    # -- in a flow
+
+    @property
     def following(self) -> int | None:
         """The stream whose packets are simply sent; None while each has to be looked at."""
-        return self._sequence.ssrc if self._flowing else None
+        source, target = self._source, self._target
+        ssrc = self._sequence.ssrc
+        if (
+            not self._flowing
+            or source is None
+            or target is None
+            or source.ssrc_of(target[0]) != ssrc
+            or self._looked_at < self._settled_at
+            or self._projection.steady(*target) is None
+        ):
+            return None
+        return ssrc
 
     @property
     def first(self) -> int:
@@ -152,7 +213,14 @@ class Forwarder:
     @property
     def numbers(self) -> Numbers:
         """How the stream that is followed is sent."""
-        return self._sequence.offset, self._timestamp.offset, self.ssrc
+        assert self._target is not None
+        shifts = self._projection.steady(*self._target)
+        return (
+            self._sequence.offset,
+            self._timestamp.offset,
+            self.ssrc,
+            None if shifts == (0, 0) else shifts,
+        )
 
     def enter(self, flow: Flow) -> None:
         """What this flow sends, it sends for us too."""
@@ -174,14 +242,24 @@ class Forwarder:
         self._octets += flow.octets - octets
         self._counted = (flow.packets, flow.octets)
         self._sequence.sent(flow.highest)
-        self._timestamp.last_sent = flow.last_timestamp
+        last = flow.last
+        assert last is not None
+        self._projection.resume(last)
+        if flow.key_index >= self._sequence.first:
+            self._key_sent = max(self._key_sent, flow.key_index + self._sequence.offset)
+        self._timestamp.last_sent = last.timestamp
         self._timestamp.last_time = flow.last_time
 
+    # -- packet by packet
+
     def forward(self, packets: Sequence[RtpPacket], *, now: float) -> None:
-        """Look at each packet: starts, switches, gaps to close, packets from before a switch."""
-        source = self._source
-        if source is None or self._transport.address is None or self._transport.srtp is None:
+        """Look at each packet: starts, switches, layers, gaps to close, late ones."""
+        source, target = self._source, self._target
+        transport = self._transport
+        self._looked_at = now
+        if source is None or target is None or transport.address is None or transport.srtp is None:
             return
+        wanted = source.ssrc_of(target[0])
         extensions = source.sent_extensions()
         for packet in packets:
             codec = packet.codec
@@ -192,40 +270,109 @@ class Forwarder:
                 self._set_state("unsupported", codec)
                 self._flowing = False
                 continue
-            active = packet.ssrc == source.active_ssrc
-            if active and not (self._flowing and packet.ssrc == self._sequence.ssrc):
+            if packet.ssrc == wanted and not (self._flowing and packet.ssrc == self._sequence.ssrc):
                 if self.kind == "video" and not packet.key_frame:
-                    self._flowing = False
-                    source.request_key_frame(now=now)
-                    continue
-                if not self._window:
-                    self._choose_window(self._transport.srtp)
-                self._timestamp.start(packet.ssrc, packet.timestamp, codec.clock_rate, now=now)
-                self._sequence.start(packet.ssrc, packet.index, self._timestamp.offset)
-                self._flowing = True
-                self._set_state("active", None)
-            mapped = self._sequence.map(packet.ssrc, packet.index) if self._flowing else None
-            if mapped is None:
-                continue
-            sent, timestamp_offset = mapped
-            if self._sequence.next - sent > self._window:
-                # Repaired so late that SRTP leaves only the retransmission stream for it.
-                if self._resend(packet, sent, timestamp_offset, source, now=now):
-                    self._retransmitted += 1
-                continue
-            run = write_run((packet,), self.layout, extensions)
-            if not run.items:
-                self._sequence.drop(packet.ssrc, packet.index)
-                continue
-            data = bytearray(run.items[0][0])
-            timestamp = (packet.timestamp + timestamp_offset) & 0xFFFFFFFF
-            _PATCH(data, 2, sent & 0xFFFF, timestamp, self.ssrc)
-            if self._send(data, run.items[0][4]):
-                self._packets += 1
-                self._octets += run.payload_size
-                if active:
-                    self._timestamp.last_sent = packet.timestamp
-                    self._timestamp.last_time = now
+                    if not source.is_live(self._sequence.ssrc, now=now):
+                        self._flowing = False
+                    source.request_key_frame(target[0], now=now)
+                else:
+                    self._switch(packet, codec, source, transport.srtp, now=now)
+            elif packet.key_frame and packet.ssrc == self._sequence.ssrc:
+                self._key_sent = max(self._key_sent, packet.index + self._sequence.offset)
+            if self._flowing:
+                self._forward(packet, target, source, extensions, now=now)
+
+    def _switch(
+        self,
+        packet: RtpPacket,
+        codec: Codec,
+        source: TrackSource,
+        srtp: SrtpSession,
+        *,
+        now: float,
+    ) -> None:
+        """Go on with the stream of this packet."""
+        if not self._window:
+            self._choose_window(srtp)
+        if self._flowing and packet.ssrc != self._sequence.ssrc:
+            self._settled_at = now + SETTLING_TIME
+        if packet.frame.__class__ is not self._frames:
+            self._frames = packet.frame.__class__
+            self._projection = projection_for(packet.frame)
+        self._projection.start(packet)
+        self._timestamp.start(
+            packet.ssrc,
+            packet.timestamp,
+            codec.clock_rate,
+            elapsed=self._elapsed(packet, codec, source, now=now),
+            now=now,
+        )
+        self._sequence.start(packet.ssrc, packet.index, self._timestamp.offset)
+        if self.kind == "video":
+            self._key_sent = packet.index + self._sequence.offset
+        self._flowing = True
+        self._set_state("active", None)
+
+    def _elapsed(
+        self, packet: RtpPacket, codec: Codec, source: TrackSource, *, now: float
+    ) -> float:
+        """Seconds of capture time from the packet sent last to this one.
+
+        By the sender's reports where it has sent some for both streams; else by arrival.
+        """
+        timestamp = self._timestamp
+        arrived = now - timestamp.last_time
+        old = source.captured(self._sequence.ssrc, timestamp.last_sent, codec, now=now)
+        new = source.captured(packet.ssrc, packet.timestamp, codec, now=now)
+        if old is None or new is None or abs(new - old - arrived) > MAX_CAPTURE_GAP:
+            return arrived
+        return new - old
+
+    def _forward(
+        self,
+        packet: RtpPacket,
+        target: tuple[int, int],
+        source: TrackSource,
+        extensions: tuple[tuple[int, str], ...],
+        *,
+        now: float,
+    ) -> None:
+        patch = self._projection.accept(packet, spatial=target[0], temporal=target[1])
+        if patch is None:
+            self._sequence.drop(packet.ssrc, packet.index)
+            if self._projection.needs_key_frame:
+                source.request_key_frame(target[0], now=now)
+            return
+        mapped = self._sequence.map(packet.ssrc, packet.index)
+        if mapped is None:
+            return
+        sent, timestamp_offset = mapped
+        if self._sequence.next - sent > self._window:
+            # Repaired so late that SRTP leaves only the retransmission stream for it.
+            if self._resend(packet, patch, sent, timestamp_offset, extensions, now=now):
+                self._resends.sent += 1
+            return
+        template = self.layout.template(packet, extensions, descriptor=patch.descriptor)
+        if template is None:
+            self._sequence.drop(packet.ssrc, packet.index)
+            return
+        data = _patched(template, patch)
+        timestamp = (packet.timestamp + timestamp_offset) & 0xFFFFFFFF
+        _PATCH(data, 2, sent & 0xFFFF, timestamp, self.ssrc)
+        if self.lane.send(data, template.sequence_offset, now=now):
+            self._packets += 1
+            self._octets += len(packet.payload)
+            if packet.ssrc == self._sequence.ssrc:
+                self._timestamp.last_sent = packet.timestamp
+                self._timestamp.last_time = now
+
+    def _request_missing(self, now: float) -> None:
+        """Ask for the key frame without which the target cannot be reached."""
+        source, target = self._source, self._target
+        if source is None or target is None or self.kind != "video":
+            return
+        if source.ssrc_of(target[0]) != self._sequence.ssrc or not self._flowing:
+            source.request_key_frame(target[0], now=now)
 
     def _choose_window(self, srtp: SrtpSession) -> None:
         """A large one, which costs with every packet, only where packets are repeated as they are.
@@ -240,24 +387,6 @@ class Forwarder:
         else:
             self._window = SEND_WINDOW
 
-    def _send(self, data: bytearray, sequence_offset: int) -> bool:
-        """Number, protect and send one packet."""
-        transport = self._transport
-        srtp, address = transport.srtp, transport.address
-        if srtp is None or address is None:
-            return False
-        if sequence_offset:
-            _PATCH_SEQUENCE(data, sequence_offset, transport.transport_sequence & 0xFFFF)
-            transport.transport_sequence += 1
-        size = len(data)
-        outbox = self.lane.outbox
-        start = outbox.reserve(size + srtp.overhead)
-        outbox.view[start : start + size] = data
-        if not srtp.protect_run(outbox.base, start, (size,)):
-            return False
-        outbox.commit(address, start, (size + srtp.overhead,))
-        return True
-
     def _set_state(self, state: ForwarderState, codec: Codec | None) -> None:
         if state != self.state:
             self.state = state
@@ -268,49 +397,53 @@ class Forwarder:
     def receive_nack(self, lost: Sequence[int], *, now: float) -> None:
         """Send again what is still cached (RFC 4585 6.2.1, RFC 4588).
 
+        What is older than the last key frame helps nobody any more; what the path cannot take
+        besides the media is not sent either.
+
         Args:
             lost: 16-bit sequence numbers, as we sent them.
             now: Monotonic seconds.
         """
-        source = self._source
-        if source is None or not self._nack:
+        source, target = self._source, self._target
+        if source is None or target is None or not self._nack:
             return
         self._settle()
-        interval = max(RESEND_INTERVAL, self._round_trip)
+        resends = self._resends
+        extensions = source.sent_extensions()
         for sequence_number in lost:
             sent = self._sequence.unwrap(sequence_number)
-            count, last = self._resends.get(sent, (0, -interval))
-            if count >= MAX_RESENDS or (count and now - last < interval):
+            if sent < self._key_sent or not resends.may(sent, self._round_trip, now=now):
                 continue
             origin = self._sequence.reverse(sent)
             packet = source.cached_packet(origin[0], origin[1]) if origin else None
-            if (
-                origin is None
-                or packet is None
-                or not self._resend(packet, sent, origin[2], source, now=now)
-            ):
-                self._not_found += 1
+            patch: Patch | None = None
+            if packet is not None:
+                patch = self._projection.accept(packet, spatial=target[0], temporal=target[1])
+            if origin is None or packet is None or patch is None:
+                resends.not_found += 1
                 continue
-            self._retransmitted += 1
-            self._resends[sent] = (count + 1, now)
-            self._resends.move_to_end(sent)
-            if len(self._resends) > REMEMBERED_RESENDS:
-                self._resends.popitem(last=False)
+            if not self.lane.may_repair(packet.size, now=now):
+                return
+            if self._resend(packet, patch, sent, origin[2], extensions, now=now):
+                resends.note(sent, now=now)
+            else:
+                resends.not_found += 1
 
     def _resend(
         self,
         packet: RtpPacket,
+        patch: Patch,
         sent: int,
         timestamp_offset: int,
-        source: TrackSource,
+        extensions: tuple[tuple[int, str], ...],
         *,
         now: float,
+        cluster: int = 0,
     ) -> bool:
-        extensions = source.sent_extensions()
-        template = self.layout.template(packet, extensions)
+        template = self.layout.template(packet, extensions, descriptor=patch.descriptor)
         if template is None:
             return False
-        data = bytearray(template.data)
+        data = _patched(template, patch)
         timestamp = (packet.timestamp + timestamp_offset) & 0xFFFFFFFF
         rtx_payload_type = self.layout.rtx.get(data[1] & 0x7F)
         if rtx_payload_type is None or self.rtx_ssrc is None:
@@ -318,10 +451,10 @@ class Forwarder:
             if extensions != self._plain_extensions:
                 self._plain_extensions = extensions
                 self._plain_from = max(self._plain_from, self._sequence.next)
-            if sent < self._plain_from:
+            if sent < self._plain_from or patch.marker or patch.descriptor is not None:
                 return False
             _PATCH(data, 2, sent & 0xFFFF, timestamp, self.ssrc)
-            return self._send(data, 0)
+            return self.lane.send(data, 0, now=now)
         start = template.payload_offset
         data[start:start] = (sent & 0xFFFF).to_bytes(2)
         data[1] = (data[1] & 0x80) | rtx_payload_type
@@ -330,12 +463,47 @@ class Forwarder:
         if template.send_time_offset:
             offset = template.send_time_offset
             data[offset : offset + 3] = encode_abs_send_time(now)
-        return self._send(data, template.sequence_offset)
+        return self.lane.send(data, template.sequence_offset, now=now, cluster=cluster)
+
+    def probe(self, size: int, cluster: int, *, now: float) -> int:
+        """Send packets of the last moment again, over RTX, to see whether more goes through.
+
+        A receiver takes them for retransmissions of what it has, and drops them.
+
+        Args:
+            size: Bytes that would be of use.
+            cluster: Number of the probe.
+            now: Monotonic seconds.
+
+        Returns:
+            Bytes sent; 0 where there is no RTX or nothing to repeat.
+        """
+        source, target = self._source, self._target
+        if source is None or target is None or self.rtx_ssrc is None or not self._flowing:
+            return 0
+        self._settle()
+        extensions = source.sent_extensions()
+        total = 0
+        sent = self._sequence.next
+        while total < size and sent > self._sequence.next - PROBE_REACH:
+            sent -= 1
+            origin = self._sequence.reverse(sent)
+            packet = source.cached_packet(origin[0], origin[1]) if origin else None
+            if origin is None or packet is None or not packet.payload:
+                continue
+            patch = self._projection.accept(packet, spatial=target[0], temporal=target[1])
+            if patch is not None and self._resend(
+                packet, patch, sent, origin[2], extensions, now=now, cluster=cluster
+            ):
+                total += packet.size
+        return total
 
     def request_key_frame(self, *, now: float) -> None:
         """The subscriber cannot go on without one (PLI, FIR)."""
-        if self._source is not None:
-            self._source.request_key_frame(now=now)
+        source, target = self._source, self._target
+        if source is not None and target is not None:
+            spatial = source.spatial_of(self._sequence.ssrc) if self._flowing else target[0]
+            source.request_key_frame(spatial, now=now)
 
     def receive_report(self, block: ReportBlock, *, now: float) -> None:
         """Note loss, jitter and round-trip time (RFC 3550 6.4.1) of what we send."""
@@ -380,9 +548,22 @@ class Forwarder:
         return ForwarderStats(
             packets=self._packets,
             octets=self._octets,
-            retransmitted=self._retransmitted,
-            not_found=self._not_found,
+            retransmitted=self._resends.sent,
+            not_found=self._resends.not_found,
             fraction_lost=self._fraction_lost,
             round_trip=self._round_trip,
             jitter=self._jitter,
         )
+
+
+def _patched(template: Template, patch: Patch) -> bytearray:
+    """The packet with what its projection wants changed."""
+    data = bytearray(template.data)
+    if patch is not NO_PATCH:
+        start = template.payload_offset
+        for offset, value in patch.payload:
+            position = start + offset
+            data[position : position + len(value)] = value
+        if patch.marker:
+            data[1] |= 0x80
+    return data

@@ -7,6 +7,8 @@ from weakref import WeakValueDictionary
 
 from sfu.wire.extensions import encode_abs_send_time, encode_header_extensions
 from sfu.wire.parameters import OPUS, RED, Codec, Extension, SendParameters
+from sfu.wire.payload import picture_id_widener
+from sfu.wire.payload.frame import DescribedFrame, FrameInfo, Vp8Frame, Vp9Frame
 from sfu.wire.payload.opus import red_primary
 from sfu.wire.rtp import RtpPacket
 
@@ -24,6 +26,14 @@ FORWARDED_EXTENSIONS = (
 )
 
 
+Picture = tuple[int, int, int, int, int]
+"""(where a picture's number stands, the number, its bit mask, where TL0PICIDX stands or 0, that).
+
+For VP8 and VP9 the number is the picture id of 15 bits, under the dependency descriptor the frame
+number of 16 bits. Offsets are those in the whole packet.
+"""
+
+
 class Template(NamedTuple):
     """One packet as every subscriber of a layout gets it, but for its numbers.
 
@@ -32,12 +42,14 @@ class Template(NamedTuple):
         sequence_offset: Where the transport-wide sequence number stands, 0 for nowhere.
         send_time_offset: Where the absolute send time stands, 0 for nowhere.
         payload_offset: Where the payload begins.
+        picture: The numbers in it that name its picture; None for none.
     """
 
     data: bytes
     sequence_offset: int
     send_time_offset: int
     payload_offset: int
+    picture: Picture | None
 
 
 class HeaderLayout:
@@ -46,7 +58,15 @@ class HeaderLayout:
     Equal layouts are one object (`LayoutTable`), so that a packet is written once for all of them.
     """
 
-    __slots__ = ("__weakref__", "_copies", "extensions", "mixed", "payload_types", "rtx")
+    __slots__ = (
+        "__weakref__",
+        "_copies",
+        "_descriptor_id",
+        "extensions",
+        "mixed",
+        "payload_types",
+        "rtx",
+    )
 
     def __init__(self, parameters: SendParameters) -> None:
         self.payload_types: Mapping[Codec, int] = dict(parameters.payload_types)
@@ -64,6 +84,7 @@ class HeaderLayout:
             extensions.pop(Extension.TRANSPORT_SEQUENCE_NUMBER, None)
         self.extensions: Mapping[str, int] = extensions
         self.mixed = parameters.mixed
+        self._descriptor_id = extensions.get(Extension.DEPENDENCY_DESCRIPTOR)
         self._copies: dict[tuple[tuple[int, str], ...], tuple[tuple[int, int], ...]] = {}
 
     def supports(self, codec: Codec) -> bool:
@@ -71,7 +92,11 @@ class HeaderLayout:
         return codec in self.payload_types or (codec == RED and OPUS in self.payload_types)
 
     def template(
-        self, packet: RtpPacket, sent_extensions: tuple[tuple[int, str], ...]
+        self,
+        packet: RtpPacket,
+        sent_extensions: tuple[tuple[int, str], ...],
+        *,
+        descriptor: bytes | None = None,
     ) -> Template | None:
         """Write `packet` for this layout.
 
@@ -79,6 +104,7 @@ class HeaderLayout:
             packet: A packet whose codec is known.
             sent_extensions: (id, URI) of those among `FORWARDED_EXTENSIONS` that the publisher
                 negotiated.
+            descriptor: Dependency descriptor to send in place of the packet's own.
 
         Returns:
             None where the layout has no payload type for the codec.
@@ -97,6 +123,7 @@ class HeaderLayout:
             if primary is None:
                 return None
             payload = primary[1]
+        frame = packet.frame
         elements: list[tuple[int, bytes]] = []
         extensions = self.extensions
         sequence_offset = send_time_offset = 0
@@ -118,6 +145,10 @@ class HeaderLayout:
             for source, target in copies:
                 value = packet.extensions.get(source)
                 if value is not None:
+                    if target == self._descriptor_id:
+                        if frame.__class__ is Vp8Frame or frame.__class__ is Vp9Frame:
+                            continue  # we follow the payload's own numbers, and change those alone
+                        value = descriptor or value
                     elements.append((target, value))
         csrcs = packet.csrcs
         first = 0x80 | (len(csrcs) >> 2)
@@ -133,6 +164,9 @@ class HeaderLayout:
                 position += 2 + element_header
             if send_time_id:
                 send_time_offset = position
+        picture: Picture | None = None
+        if frame.__class__ is Vp8Frame or frame.__class__ is Vp9Frame:
+            payload, picture = _name_picture(payload, codec, frame)
         header = _HEADER(
             first,
             (0x80 if packet.marker else 0) | payload_type,
@@ -141,7 +175,46 @@ class HeaderLayout:
             packet.ssrc,
         )
         header += csrcs + block
-        return Template(header + payload, sequence_offset, send_time_offset, len(header))
+        length = len(header)
+        if picture is not None:
+            place, number, mask, tl0_place, tl0 = picture
+            picture = (length + place, number, mask, tl0_place and length + tl0_place, tl0)
+        elif frame.__class__ is DescribedFrame and block:
+            picture = self._name_frame(frame, elements, block, length - len(block))
+        return Template(header + payload, sequence_offset, send_time_offset, length, picture)
+
+    def _name_frame(
+        self, frame: DescribedFrame, elements: list[tuple[int, bytes]], block: bytes, start: int
+    ) -> Picture | None:
+        """The frame number in the dependency descriptor of a block that begins at `start`."""
+        element_header = 1 if block[0] == 0xBE else 2
+        position = start + 4
+        for identifier, value in elements:
+            position += element_header
+            if identifier == self._descriptor_id:
+                return position + 1, frame.number & 0xFFFF, 0xFFFF, 0, 0
+            position += len(value)
+        return None
+
+
+def _name_picture(
+    payload: bytes, codec: Codec, frame: FrameInfo | None
+) -> tuple[bytes, Picture | None]:
+    """The payload with a picture id of 15 bits, and where in it that and TL0PICIDX stand."""
+    if isinstance(frame, Vp8Frame):
+        place, tl0_place = frame.offset, frame.offset + 2
+    elif isinstance(frame, Vp9Frame) and frame.identified:
+        place, tl0_place = 1, 4  # layer indices are between
+    else:
+        return payload, None
+    if not place:
+        return payload, None
+    if not frame.wide:
+        widen = picture_id_widener(codec)
+        if widen is not None:
+            payload = widen(payload)
+    tl0 = frame.tl0
+    return payload, (place, frame.picture & 0x7FFF, 0x7FFF, tl0_place if tl0 >= 0 else 0, tl0)
 
 
 class LayoutTable:

@@ -82,6 +82,10 @@ class SequenceMunger:
         the subscriber takes it as lost.
         """
         if ssrc == self.ssrc and index >= self.first and index + self.offset >= self.next:
+            if index == self.first and len(self._segments) > 1:
+                before = self._segments[-2]
+                if before.ssrc == ssrc:
+                    self._segments.pop()  # nothing was sent in it
             self._push(ssrc, index + 1, self.offset - 1, self._segments[-1].timestamp_offset)
 
     def reverse(self, sent: int) -> tuple[int, int, int] | None:
@@ -115,13 +119,18 @@ class TimestampMunger:
         self.last_time = 0.0
         self._ssrc: int | None = None
 
-    def start(self, ssrc: int, timestamp: int, clock_rate: int, *, now: float) -> None:
-        """`timestamp` of `ssrc` is the next to be sent, at `now`."""
+    def start(
+        self, ssrc: int, timestamp: int, clock_rate: int, *, elapsed: float, now: float
+    ) -> None:
+        """`timestamp` of `ssrc` is the next to be sent, at `now`.
+
+        `elapsed` seconds of capture time passed since what was sent last.
+        """
         if self._ssrc == ssrc:
             return
         if self._ssrc is not None:
-            elapsed = max(1, round((now - self.last_time) * clock_rate))
-            self.offset = (self.last_sent + self.offset + elapsed - timestamp) & 0xFFFFFFFF
+            ticks = max(1, round(elapsed * clock_rate))
+            self.offset = (self.last_sent + self.offset + ticks - timestamp) & 0xFFFFFFFF
         self._ssrc = ssrc
         self.last_sent = timestamp
         self.last_time = now

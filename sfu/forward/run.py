@@ -1,10 +1,12 @@
 """A batch of packets of one stream, written once for all subscribers of one layout."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sfu.forward.layout import HeaderLayout, Template
+from sfu.forward.layout import HeaderLayout, Picture, Template
 from sfu.wire.rtp import RtpPacket
+
+Item = tuple[bytes, int, int, int, int, Picture | None]
 
 
 @dataclass(slots=True)
@@ -12,26 +14,33 @@ class Run:
     """Packets of one stream, written once for all subscribers of one layout.
 
     Attributes:
-        items: Per packet (template, size, index, timestamp, sequence offset).
+        items: Per packet (template, size, index, timestamp, sequence offset, picture).
         sizes: Sizes of the templates in bytes.
         size: Their sum.
         payload_size: Bytes of payload in all, for sender reports.
         ssrc: The source's SSRC.
         lowest: Lowest index.
         highest: Highest index.
-        last_timestamp: Source timestamp of the last packet.
+        key_index: Highest index at which a key frame begins, -1 for none.
+        last: The last packet.
         plain: Whether every packet is simply to be sent.
     """
 
-    items: list[tuple[bytes, int, int, int, int]]
+    items: list[Item]
     sizes: list[int]
     size: int
     payload_size: int
     ssrc: int
     lowest: int
     highest: int
-    last_timestamp: int
+    key_index: int
+    last: RtpPacket
     plain: bool
+
+    def part(self, start: int, end: int) -> "Run":
+        """Some of its packets, for the sender; what counts for all stays as it is."""
+        sizes = self.sizes[start:end]
+        return replace(self, items=self.items[start:end], sizes=sizes, size=sum(sizes))
 
 
 def write_run(
@@ -40,9 +49,10 @@ def write_run(
     extensions: tuple[tuple[int, str], ...],
 ) -> Run:
     """Write the packets of one stream, at least one, for one layout."""
-    items: list[tuple[bytes, int, int, int, int]] = []
+    items: list[Item] = []
     sizes: list[int] = []
     size = payload_size = 0
+    key_index = -1
     plain = True
     first = packets[0]
     lowest = highest = first.index
@@ -52,6 +62,8 @@ def write_run(
             lowest = index
         elif index > highest:
             highest = index
+        if packet.key_frame and index > key_index:
+            key_index = index
         template: Template | None = None
         if packet.payload:
             template = layout.template(packet, extensions)
@@ -60,7 +72,16 @@ def write_run(
             continue
         data = template.data
         length = len(data)
-        items.append((data, length, index, packet.timestamp, template.sequence_offset))
+        items.append(
+            (
+                data,
+                length,
+                index,
+                packet.timestamp,
+                template.sequence_offset,
+                template.picture,
+            )
+        )
         sizes.append(length)
         size += length
         payload_size += len(packet.payload)
@@ -72,6 +93,7 @@ def write_run(
         first.ssrc,
         lowest,
         highest,
-        packets[-1].timestamp,
+        key_index,
+        packets[-1],
         plain,
     )

@@ -72,7 +72,7 @@ class Endpoint:
         self.dropped: Counter[str] = Counter()
         self.on_error: Callable[[Exception], None] = reraise
         self.packets_received = 0
-        self._dispatcher = Dispatcher(self.outbox)
+        self._dispatcher = Dispatcher(self.outbox, self.timers)
         self._layouts = LayoutTable()
         self._by_address: dict[Address, Peer] = {}
         self._by_username: dict[str, Peer] = {}
@@ -240,7 +240,7 @@ class Endpoint:
                 feed.publisher.after_batch(feed, now=now)
             except Exception as error:
                 self._contain(error, self._peer_of(feed), now=now)
-        self._dispatcher.flush()
+        self._dispatcher.flush(now=now)
 
     def _receive(
         self, batch: ReceiveBatch, slot: int, arrived: dict[Feed, list[RtpPacket]], now: float

@@ -90,6 +90,7 @@ class Publisher:
         self._feeds: dict[int, Feed] = {}
         self._repairs: dict[int, Feed] = {}
         self._mid_id = self._rid_id = self._repaired_rid_id = self._sequence_id = 0
+        self._descriptor_id: int | None = None
         self.unroutable = 0
 
     def configure(
@@ -107,6 +108,7 @@ class Publisher:
         self._mid_id = ids.get(Extension.MID, 0)
         self._rid_id = ids.get(Extension.RID, 0)
         self._repaired_rid_id = ids.get(Extension.REPAIRED_RID, 0)
+        self._descriptor_id = ids.get(Extension.DEPENDENCY_DESCRIPTOR)
         wants_feedback = any(section.transport_cc for section in parameters)
         self._sequence_id = ids.get(Extension.TRANSPORT_SEQUENCE_NUMBER, 0) if wants_feedback else 0
         for section, track in sections.values():
@@ -227,6 +229,7 @@ class Publisher:
             cache_size=self._config.packet_cache_size,
             sender_clock=self._clock,
             rid=rid,
+            dependency_descriptor=self._descriptor_id,
         )
         self._feeds[packet.ssrc] = Feed(self, stream, parameters, track, last_packet=now)
         track.add_stream(stream)

@@ -269,7 +269,7 @@ class Subscriptions:
         self._subscriber.renegotiate(forwarder, parameters)
         if track:
             track.fanout.add(forwarder)
-            track.request_key_frame(now=now)
+            forwarder.request_key_frame(now=now)
 
     def _fill(self, *, now: float) -> None:
         """Put waiting tracks on free slots, the newest publisher's first."""

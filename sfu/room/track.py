@@ -6,18 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sfu.forward.fanout import Fanout
+from sfu.room.encodings import Encodings
+from sfu.room.media_settings import LayerInfo
+from sfu.room.media_status import LayerStatus
 from sfu.room.permissions import Source
 from sfu.stream.inbound import InboundStream
 from sfu.wire.parameters import Codec, Kind
 from sfu.wire.rtp import RtpPacket
+from sfu.wire.sequence import timestamp_distance
 
 if TYPE_CHECKING:
     from sfu.room.participant import Participant
 
-# A stream that was replaced may come back (a sender that restarts its first encoder): we follow it
-# when the present one has been silent for this long.
-SILENCE_BEFORE_RETURN = 0.5  # s
 CODEC_INTERVAL = 1.0  # s; whoever changes its codec with every packet is not told of so often
+DEFAULT_BITRATES = (150_000, 500_000, 1_700_000)  # bit/s, until a layer has been measured
 
 
 class Track:
@@ -33,8 +35,7 @@ class Track:
         muted: Whether the publisher, or an administrator, has muted it.
         codec: Of the packets that arrive, None before the first.
         participant: Its publisher.
-        streams: By SSRC, those that packets came from.
-        active_ssrc: The stream that is forwarded, None before the first packet.
+        encodings: The streams that packets came from, by layer.
         fanout: Who gets the packets.
     """
 
@@ -49,6 +50,7 @@ class Track:
         height: int,
         muted: bool,
         participant: Participant,
+        layers: Sequence[LayerInfo] = (),
         on_codec: Callable[[Track], None],
     ) -> None:
         self.sid = sid
@@ -60,13 +62,11 @@ class Track:
         self.muted = muted
         self.participant = participant
         self.codec: Codec | None = None
-        self.streams: dict[int, InboundStream] = {}
-        self.active_ssrc: int | None = None
+        self.encodings = Encodings(layers)
         self.fanout = Fanout(participant.room.endpoint.report)
         self._on_codec = on_codec
         self._extensions: tuple[tuple[int, str], ...] = ()
         self._want_key_frame: Callable[[InboundStream, float], None] | None = None
-        self._last_packet = 0.0
         self._told: Codec | None = None
         self._told_at = float("-inf")
         self._restarts: dict[int, int] = {}
@@ -92,38 +92,37 @@ class Track:
         self._extensions = extensions
         self._want_key_frame = want_key_frame
 
+    @property
+    def streams(self) -> dict[int, InboundStream]:
+        """By SSRC, those that packets came from."""
+        return self.encodings.streams
+
     def add_stream(self, stream: InboundStream) -> None:
         """Packets will come from this stream."""
-        self.streams[stream.ssrc] = stream
+        self.encodings.add(stream)
 
     def remove_stream(self, stream: InboundStream) -> None:
         """The publisher said goodbye to this stream."""
-        self.streams.pop(stream.ssrc, None)
         self._restarts.pop(stream.ssrc, None)
-        if self.active_ssrc == stream.ssrc:
-            self.active_ssrc = None
-            self.fanout.pause()
+        if self.encodings.remove(stream.ssrc):
+            self.fanout.look_again()
 
     def remove_streams(self) -> None:
         """Nothing comes any more, for now."""
-        self.streams = {}
+        self.encodings.clear()
         self._restarts.clear()
-        self.active_ssrc = None
         self.fanout.pause()
 
     def receive(self, stream: InboundStream, packets: Sequence[RtpPacket], *, now: float) -> None:
         """Forward packets, at least one, that arrived on `stream`."""
         ssrc = stream.ssrc
-        if self.muted or ssrc not in self.streams:
+        if self.muted or ssrc not in self.encodings.streams:
             return
-        if ssrc != self.active_ssrc:
-            # The newest stream wins: senders change their SSRC, and never go back at once.
-            known = self.active_ssrc in self.streams
-            newest = ssrc == next(reversed(self.streams))
-            if not known or newest or now - self._last_packet > SILENCE_BEFORE_RETURN:
-                self.active_ssrc = ssrc
-        if ssrc == self.active_ssrc:
-            self._last_packet = now
+        active, new = self.encodings.arrived(stream, now)
+        if active:
+            # The size of a layer is known from its key frames.
+            if (new or packets[0].key_frame) and (self.encodings.sort() or new):
+                self.fanout.look_again()
             if stream.restarts != self._restarts.get(ssrc, 0):
                 self._restarts[ssrc] = stream.restarts
                 self.fanout.restart()
@@ -138,13 +137,28 @@ class Track:
         self.muted = muted
         self.fanout.pause()
         if not muted and self.kind == "video":
-            self.request_key_frame(now=now)
+            self.fanout.request_key_frames(now=now)
 
     # -- the sinks' side (TrackSource)
 
-    def request_key_frame(self, *, now: float) -> None:
-        """Ask the publisher for one, unless that was done a moment ago."""
-        stream = self._active_stream()
+    def ssrc_of(self, spatial: int) -> int | None:
+        """The stream that carries this spatial layer, or the best there is in its place."""
+        return self.encodings.ssrc_of(spatial)
+
+    def spatial_of(self, ssrc: int) -> int:
+        """The spatial layer that this stream is, 0 where it is the only one."""
+        return self.encodings.spatial_of(ssrc)
+
+    def is_live(self, ssrc: int, *, now: float) -> bool:
+        """Whether packets of this stream came lately."""
+        stream = self.encodings.streams.get(ssrc)
+        return stream is not None and stream.bitrate.active(now)
+
+    def request_key_frame(self, spatial: int, *, now: float) -> None:
+        """Ask the publisher for one of this layer, unless that was done a moment ago."""
+        ssrc = self.encodings.ssrc_of(spatial)
+        streams = self.encodings.streams
+        stream = streams.get(ssrc) if ssrc is not None else next(reversed(streams.values()), None)
         if stream is not None and self._want_key_frame is not None and not self.muted:
             self._want_key_frame(stream, now)
 
@@ -158,11 +172,54 @@ class Track:
         stream = self.streams.get(ssrc)
         return stream.clock.reference(now=now) if stream else None
 
+    def recent(self, spatial: int, *, now: float) -> Sequence[RtpPacket]:
+        """The packets since the last key frame of this layer; none where that is long ago."""
+        stream = self.encodings.streams.get(self.encodings.ssrc_of(spatial) or -1)
+        return stream.recent(now=now) if stream is not None and not self.muted else []
+
+    def captured(self, ssrc: int, timestamp: int, codec: Codec, *, now: float) -> float | None:
+        """When this was captured, wall-clock seconds as the sender reports them; None unknown."""
+        stream = self.encodings.streams.get(ssrc)
+        if stream is None or not stream.clock.reported:
+            return None
+        reference = stream.clock.reference(now=now)
+        if reference is None:
+            return None
+        seconds, at = reference
+        return seconds + timestamp_distance(timestamp, at) / codec.clock_rate
+
+    def layers(self, *, now: float) -> list[LayerStatus]:
+        """What can be sent now, the cheapest first; none that is worse than a cheaper one."""
+        points: list[LayerStatus] = []
+        ordered = self.encodings.ordered
+        for index, encoding in enumerate(ordered):
+            stream = self.encodings.streams.get(encoding.ssrc or -1)
+            if stream is None:
+                continue
+            rates = stream.layers.rates(now)
+            for spatial, temporal in rates:
+                below = [rate for (s, t), rate in rates.items() if s <= spatial and t <= temporal]
+                points.append(
+                    LayerStatus(
+                        index + spatial,
+                        temporal,
+                        encoding.rid,
+                        stream.width,
+                        stream.height,
+                        round(sum(below)) or encoding.info.bitrate or _guess(index, len(ordered)),
+                    )
+                )
+        useful: list[LayerStatus] = []
+        for point in reversed(points):
+            if not useful or point.bitrate < useful[-1].bitrate:
+                useful.append(point)
+        return useful[::-1]
+
     def sent_extensions(self) -> tuple[tuple[int, str], ...]:
         """(id, URI) of the header extensions that subscribers get too."""
         return self._extensions
 
-    def _active_stream(self) -> InboundStream | None:
-        if self.active_ssrc is not None:
-            return self.streams.get(self.active_ssrc)
-        return next(reversed(self.streams.values()), None)
+
+def _guess(index: int, count: int) -> int:
+    """Bit/s of a layer that has not been measured."""
+    return DEFAULT_BITRATES[min(index if count > 1 else 1, len(DEFAULT_BITRATES) - 1)]

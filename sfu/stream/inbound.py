@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from sfu.stream.inbound_stats import InboundStats
 from sfu.stream.keyframe_requester import KeyFrameRequester
+from sfu.stream.layer_meter import LayerMeter
 from sfu.stream.layer_tracker import BitrateMeter
 from sfu.stream.nack_generator import NackGenerator
 from sfu.stream.packet_cache import PacketCache
@@ -12,9 +13,13 @@ from sfu.stream.sender_report import RtpClock, SenderClock
 from sfu.stream.sequence_tracker import SequenceTracker
 from sfu.wire.ntp import from_ntp, middle32
 from sfu.wire.parameters import Codec, Kind
-from sfu.wire.payload import key_frame_detector
+from sfu.wire.payload import frame_size_reader, key_frame_detector
+from sfu.wire.payload.frame_reader import FrameReader
 from sfu.wire.rtcp import ReportBlock, SenderReport
 from sfu.wire.rtp import RtpPacket
+
+RECENT_TIME = 2.0  # s; whoever begins with a key frame that old sees two seconds run past
+RECENT_PACKETS = 400  # that are sent at once to whoever begins
 
 _Format = tuple[Codec, Callable[[bytes], bool] | None]
 
@@ -32,6 +37,9 @@ class InboundStream:
         key_frames: When to ask for a key frame. The stream itself wishes for one where loss is
             beyond repair or the source restarts, so look at its `next_time` after each batch.
         bitrate: Of the media, without packets that are only padding.
+        layers: Of video, what each spatial and temporal layer takes.
+        width: Pixels of the newest key frame, 0 while unknown.
+        height: Likewise.
         clock: When frames were sampled.
     """
 
@@ -39,8 +47,11 @@ class InboundStream:
         "_discarded",
         "_duplicates",
         "_formats",
+        "_frames",
         "_key_frame_timestamp",
         "_key_frames",
+        "_key_index",
+        "_key_time",
         "_nack",
         "_nacks_sent",
         "_octets",
@@ -53,11 +64,14 @@ class InboundStream:
         "cache",
         "clock",
         "codec",
+        "height",
         "key_frames",
         "kind",
+        "layers",
         "rid",
         "rtx_ssrc",
         "ssrc",
+        "width",
     )
 
     def __init__(
@@ -70,6 +84,7 @@ class InboundStream:
         cache_size: int,
         sender_clock: SenderClock,
         rid: str = "",
+        dependency_descriptor: int | None = None,
     ) -> None:
         """A stream of which nothing has come yet.
 
@@ -82,6 +97,7 @@ class InboundStream:
             cache_size: Packets to keep; older ones are too late to be of use.
             sender_clock: Of the publisher.
             rid: Of the simulcast layer.
+            dependency_descriptor: Id of that header extension, where it was negotiated.
         """
         clock_rate = next(iter(codecs.values())).clock_rate
         self.ssrc = ssrc
@@ -92,6 +108,8 @@ class InboundStream:
         self.cache = PacketCache(cache_size)
         self.key_frames = KeyFrameRequester()
         self.bitrate = BitrateMeter()
+        self.layers = LayerMeter()
+        self.width = self.height = 0
         self.clock = RtpClock(sender_clock=sender_clock, clock_rate=clock_rate)
         self._sequence = SequenceTracker()
         self._statistics = ReceptionStatistics(clock_rate=clock_rate)
@@ -101,6 +119,9 @@ class InboundStream:
         self._duplicates = self._discarded = 0
         self._key_frames = self._nacks_sent = self._restarts = 0
         self._key_frame_timestamp = -1
+        self._key_index = -1
+        self._key_time = float("-inf")
+        self._frames = FrameReader(dependency_descriptor) if kind == "video" else None
         self.update_codecs(codecs)
 
     def update_codecs(self, codecs: Mapping[int, Codec]) -> None:
@@ -148,8 +169,10 @@ class InboundStream:
         payload = packet.payload
         if payload:
             self.bitrate.add(packet.size, now)
-            if is_key_frame is not None and is_key_frame(payload):
-                self._begin_key_frame(packet)
+            if is_key_frame is not None:
+                if is_key_frame(payload):
+                    self._begin_key_frame(packet, now)
+                self._read_frame(packet, now)
             if not self.clock.reported:
                 self.clock.observe(packet.timestamp, packet.arrival)
         self._packets += 1
@@ -215,6 +238,8 @@ class InboundStream:
             if is_key_frame is not None and is_key_frame(packet.payload):
                 # It does not answer a wish: what follows it has passed those who wait for it.
                 packet.key_frame = True
+            if is_key_frame is not None:
+                self._read_frame(packet, now)
         self._packets += 1
         self._octets += packet.size
         cache.add(packet)
@@ -252,14 +277,40 @@ class InboundStream:
         self._repaired += 1
         return packet
 
-    def _begin_key_frame(self, packet: RtpPacket) -> None:
+    def _read_frame(self, packet: RtpPacket, now: float) -> None:
+        """Note its frame and layer, once for all subscribers."""
+        assert self._frames is not None
+        self._frames.read(packet)
+        frame = packet.frame
+        if frame is not None:
+            self.layers.add(packet.size, frame.spatial, frame.temporal, now)
+
+    def _begin_key_frame(self, packet: RtpPacket, now: float) -> None:
         packet.key_frame = True
+        size = frame_size_reader(self._formats[packet.payload_type][0])(packet.payload)
+        if size is not None:
+            self.width, self.height = size
+        self._key_index, self._key_time = packet.index, now
         if packet.timestamp != self._key_frame_timestamp:
             self._key_frame_timestamp = packet.timestamp
             self._key_frames += 1
         self.key_frames.received()
         if self._nack is not None:
             self._nack.key_frame = packet.index
+
+    def recent(self, *, now: float) -> list[RtpPacket]:
+        """The packets since the last key frame, for whoever begins now.
+
+        None where that is too long ago to be shown, or where one of them is missing.
+        """
+        first = self._key_index
+        count = self._sequence.highest - first + 1
+        if first < 0 or now - self._key_time > RECENT_TIME or count > RECENT_PACKETS:
+            return []
+        packets = [self.cache.get(index) for index in range(first, first + count)]
+        if None in packets:
+            return []
+        return [packet for packet in packets if packet is not None]
 
     # -- what its sender tells and is told
 

@@ -2,10 +2,11 @@
 
 from sfu.forward.dispatcher import FLUSH_PACKETS, Dispatcher, Lane
 from sfu.forward.run import Run
+from sfu.timers import Timers
 from sfu.transport.buffers import ReceiveBatch
 from sfu.transport.outbox import Outbox
 from sfu.wire.parameters import OPUS
-from sfu.wire.rtp import build_rtp
+from sfu.wire.rtp import RtpPacket, build_rtp
 from tests.support.virtual_room import Member, VirtualServer
 
 
@@ -71,10 +72,15 @@ def test_packets_of_many_tracks_and_one_size_leave_as_one_run() -> None:
     assert sorted(numbers) == list(range(8)), "transport-wide numbers are not repeated"
 
 
+def run_of(data: bytes, index: int) -> Run:
+    packet = RtpPacket(111, index & 0xFFFF, 0, 1, data[12:])
+    return Run([(data, 20, index, 0, 0, None)], [20], 20, 8, 1, index, index, -1, packet, True)
+
+
 def put(lane: Lane, run: Run) -> None:
     if not lane.pieces:
         lane.waiting.append(lane)
-    lane.pieces.append((run, (0, 0, 77)))
+    lane.pieces.append((run, (0, 0, 77, None)))
 
 
 def test_a_subscriber_that_has_ended_is_passed_over() -> None:
@@ -83,11 +89,11 @@ def test_a_subscriber_that_has_ended_is_passed_over() -> None:
     server.time.run(0.1)
     peer = viewer.participant.subscriber
     assert peer
-    dispatcher = Dispatcher(Outbox())
-    run = Run([(b"x" * 20, 20, 0, 0, 0)], [20], 20, 8, 1, 0, 0, 0, True)
+    dispatcher = Dispatcher(Outbox(), Timers())
+    run = run_of(b"x" * 20, 0)
     put(dispatcher.lane(peer.transport), run)
     peer.transport.close(now=server.time.now)
-    dispatcher.flush()
+    dispatcher.flush(now=0.0)
     assert dispatcher.outbox.runs == []
 
 
@@ -97,22 +103,22 @@ def test_a_run_that_is_refused_costs_only_itself() -> None:
     server.time.run(0.1)
     peer = viewer.participant.subscriber
     assert peer
-    dispatcher = Dispatcher(Outbox())
+    dispatcher = Dispatcher(Outbox(), Timers())
     lane = dispatcher.lane(peer.transport)
 
     def rtp(index: int) -> Run:
         data = build_rtp(
             payload_type=111, sequence_number=0, timestamp=0, ssrc=0, payload=b"12345678"
         )
-        return Run([(data, 20, index, 0, 0)], [20], 20, 8, 1, index, index, 0, True)
+        return run_of(data, index)
 
     for index in range(0, 20000, 5000):
         put(lane, rtp(index))
-        dispatcher.flush()
+        dispatcher.flush(now=0.0)
     dispatcher.outbox.clear()
     put(lane, rtp(100))  # far behind libsrtp's window
     put(lane, rtp(15001))
-    dispatcher.flush()
+    dispatcher.flush(now=0.0)
     assert [count for *_, count in dispatcher.outbox.runs] == [1]
 
 

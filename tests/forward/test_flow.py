@@ -38,9 +38,9 @@ def packets(slot: Slot) -> int:
 def test_each_is_told_of_what_was_sent_since_it_came() -> None:
     room = Room()
     _, early, early_receiver = room.viewer(1)
-    room.play(10)
+    room.play(70)  # the last key frame is too long ago to begin with
     _, late, late_receiver = room.viewer(2)
-    room.play(10)
+    room.play(30)
     assert packets(early) == len(early_receiver.packets)
     assert packets(late) == len(late_receiver.packets)
     assert 0 < packets(late) < packets(early)
@@ -85,6 +85,7 @@ def test_a_late_packet_goes_to_those_who_were_there_when_it_should_have_come() -
     room.sender.frame(1, key=False)
     room.up.drop = lambda data: False
     room.server.time.run(0.01)
+    room.server.time.run(2.0)
     _, _, late = room.viewer(2)
     room.play(3, key=True)
     known = set(late.packets)

@@ -146,22 +146,22 @@ def test_after_a_restart_nothing_from_before_is_found() -> None:
 
 def test_timestamps_go_on_by_the_time_that_has_passed_when_the_source_changes() -> None:
     munger = TimestampMunger()
-    munger.start(1, 0xFFFFFF00, 90000, now=10.0)
+    munger.start(1, 0xFFFFFF00, 90000, elapsed=0.0, now=10.0)
     assert munger.offset == 0
-    munger.start(2, 5, 90000, now=10.5)
+    munger.start(2, 5, 90000, elapsed=0.5, now=10.5)
     assert (5 + munger.offset) & 0xFFFFFFFF == (0xFFFFFF00 + 45000) & 0xFFFFFFFF
 
 
 def test_timestamps_of_a_source_that_paused_keep_their_offset() -> None:
     munger = TimestampMunger()
-    munger.start(1, 1000, 48000, now=1.0)
-    munger.start(1, 960000, 48000, now=21.0)
+    munger.start(1, 1000, 48000, elapsed=0.0, now=1.0)
+    munger.start(1, 960000, 48000, elapsed=20.0, now=21.0)
     assert munger.offset == 0
 
 
 def test_timestamps_go_on_when_a_source_begins_anew_under_its_ssrc() -> None:
     munger = TimestampMunger()
-    munger.start(1, 1000, 48000, now=1.0)
+    munger.start(1, 1000, 48000, elapsed=0.0, now=1.0)
     munger.restart()
-    munger.start(1, 77, 48000, now=2.0)
+    munger.start(1, 77, 48000, elapsed=1.0, now=2.0)
     assert 77 + munger.offset == 49000

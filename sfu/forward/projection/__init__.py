@@ -4,24 +4,7 @@ from sfu.forward.projection.av1 import Av1Projection
 from sfu.forward.projection.base import PlainProjection, Projection
 from sfu.forward.projection.vp8 import Vp8Projection
 from sfu.forward.projection.vp9 import Vp9Projection
-from sfu.wire.parameters import Codec
 from sfu.wire.payload.frame import DescribedFrame, FrameInfo, Vp8Frame, Vp9Frame
-
-
-def projection_of(codec: Codec, *, dependency_descriptor: bool = False) -> Projection:
-    """A projection for streams of `codec`.
-
-    Args:
-        codec: Of all streams that it is to be started with.
-        dependency_descriptor: Whether that header extension was negotiated with both ends.
-    """
-    if codec.name == "VP8":
-        return Vp8Projection()
-    if codec.name == "VP9":
-        return Vp9Projection()
-    if dependency_descriptor:
-        return Av1Projection()
-    return PlainProjection()
 
 
 def projection_for(frame: FrameInfo | None) -> Projection:

@@ -113,6 +113,13 @@ class Av1Projection:
         self._answer = None if ceiling == DROPPED else self._write(packet, frame, ceiling)
         return self._answer
 
+    def steady(self, spatial: int, temporal: int) -> tuple[int, int] | None:  # noqa: ARG002
+        """Never: the descriptor tells receivers what is sent."""
+        return None
+
+    def resume(self, packet: RtpPacket) -> None:
+        """Every packet has been seen."""
+
     def _begin(
         self,
         frames: Pictures,

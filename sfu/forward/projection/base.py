@@ -1,10 +1,12 @@
 """One stream as one subscriber gets it: which packets, and with what numbers in their payloads."""
 
+from collections import deque
 from typing import NamedTuple, Protocol
 
 from sfu.wire.rtp import RtpPacket
 
 MAX_PICTURES = 128  # remembered of a stream: 2 s at 60 pictures/s; later than that nothing helps
+MAX_SPANS = 8  # of pictures that were sent unseen; each lasts at least a second
 MAX_GAP = 64  # pictures; behind more lost ones than these, no late one is waited for
 
 DROPPED = -1  # in place of the number of a picture that is never sent
@@ -68,6 +70,21 @@ class Projection(Protocol):
             What to change in it, `NO_PATCH` where there is nothing; None when it is not sent.
         """
 
+    def steady(self, spatial: int, temporal: int) -> tuple[int, int] | None:
+        """Whether every packet that comes is to be sent, and shifted alike.
+
+        Args:
+            spatial: Highest spatial layer wanted.
+            temporal: Highest temporal layer wanted.
+
+        Returns:
+            What to add to the numbers of pictures and to TL0PICIDX; None where `accept` must see
+            each packet.
+        """
+
+    def resume(self, packet: RtpPacket) -> None:
+        """All packets up to this one were sent as `steady` said; `accept` sees the next."""
+
 
 class PlainProjection:
     """A stream without layers of its own: H.264, and whatever we know nothing of."""
@@ -84,6 +101,13 @@ class PlainProjection:
         """Everything is sent as it is."""
         return NO_PATCH
 
+    def steady(self, spatial: int, temporal: int) -> tuple[int, int] | None:  # noqa: ARG002
+        """Always, and as it is."""
+        return 0, 0
+
+    def resume(self, packet: RtpPacket) -> None:
+        """Nothing in the payload counts."""
+
 
 class Pictures:
     """What became of the newest pictures of one stream: a number for each, bounded.
@@ -96,7 +120,7 @@ class Pictures:
         expected: Picture → the like for those that have not come yet, but may come late.
     """
 
-    __slots__ = ("decided", "expected", "first", "highest", "ssrc")
+    __slots__ = ("_spans", "decided", "expected", "first", "highest", "ssrc")
 
     def __init__(self, ssrc: int, first: int) -> None:
         self.ssrc = ssrc
@@ -104,6 +128,20 @@ class Pictures:
         self.highest = first - 1
         self.decided: dict[int, int] = {}
         self.expected: dict[int, int] = {}
+        self._spans: deque[tuple[int, int, int]] = deque(maxlen=MAX_SPANS)
+
+    def found(self, picture: int) -> int | None:
+        """What was noted of the span that this picture is in; None where it is in none."""
+        for first, last, value in self._spans:
+            if first <= picture <= last:
+                return value
+        return None
+
+    def span(self, last: int, value: int) -> None:
+        """All pictures up to `last` were sent; note this of all of them."""
+        if last > self.highest:
+            self._spans.append((self.highest + 1, last, value))
+            self.highest = last
 
     def decide(self, picture: int, value: int) -> None:
         """Note what became of it, and forget the oldest."""

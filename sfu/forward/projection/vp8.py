@@ -26,6 +26,7 @@ class Vp8Projection:
         "_shift",
         "_tl0",
         "_tl0_shift",
+        "_top",
     )
 
     def __init__(self) -> None:
@@ -35,6 +36,7 @@ class Vp8Projection:
         self._next = -1  # the picture id to give next, -1 before the first
         self._tl0_shift = 0
         self._tl0 = -1  # sent last
+        self._top = 0  # highest temporal layer seen
         self._open = 1  # bit mask of the temporal layers that can be decoded
         # The newest picture, to which most packets belong, and what was said of the last of them.
         self._picture = -1
@@ -78,7 +80,7 @@ class Vp8Projection:
             return self._patch
         if not frame.offset:
             return NO_PATCH
-        number = pictures.decided.get(picture)
+        number = _number(pictures, picture)
         if number is None:
             if picture > pictures.highest:
                 number = self._decide(pictures, frame, temporal)
@@ -102,9 +104,29 @@ class Vp8Projection:
             self._picture, self._place, self._patch = picture, frame.place, patch
         return patch
 
+    def steady(self, spatial: int, temporal: int) -> tuple[int, int] | None:  # noqa: ARG002
+        """As long as all temporal layers that there are can be decoded."""
+        whole = (2 << self._top) - 1
+        if self._pictures is None or temporal < self._top or self._open & whole != whole:
+            return None
+        return self._shift, self._tl0_shift
+
+    def resume(self, packet: RtpPacket) -> None:
+        """See `Projection.resume`."""
+        frame, pictures = packet.frame, self._pictures
+        if pictures is None or not isinstance(frame, Vp8Frame) or packet.ssrc != pictures.ssrc:
+            return
+        pictures.span(frame.picture, self._shift)
+        self._next = max(self._next, frame.picture + self._shift + 1)
+        if frame.tl0 >= 0:
+            self._tl0 = frame.tl0 + self._tl0_shift & 0xFF
+        self._picture = -1
+
     def _decide(self, pictures: Pictures, frame: Vp8Frame, temporal: int) -> int:
         """The number of a picture newer than all before, or `DROPPED`."""
         picture = frame.picture
+        if frame.temporal > self._top:
+            self._top = frame.temporal
         pictures.skip(picture, self._shift)
         if frame.key_frame:
             self._open = (2 << temporal) - 1  # nothing behind it needs what was before
@@ -138,9 +160,18 @@ class Vp8Projection:
             return None
         pictures, tl0_shift = self._before
         if not frame.offset:
-            return None
-        number = pictures.decided.get(frame.picture, DROPPED)
-        return None if number == DROPPED else _patch(frame, number, tl0_shift)
+            return NO_PATCH  # without picture ids nothing was left out
+        number = _number(pictures, frame.picture)
+        return None if number is None or number == DROPPED else _patch(frame, number, tl0_shift)
+
+
+def _number(pictures: Pictures, picture: int) -> int | None:
+    """The number that a picture was sent with, `DROPPED`, or None where nothing was decided."""
+    number = pictures.decided.get(picture)
+    if number is None:
+        shift = pictures.found(picture)
+        return None if shift is None else picture + shift
+    return number
 
 
 def _patch(frame: Vp8Frame, number: int, tl0_shift: int) -> Patch:

@@ -36,6 +36,8 @@ class Vp9Projection:
         "_spatial",
         "_tl0",
         "_tl0_shift",
+        "_top",
+        "_top_temporal",
     )
 
     def __init__(self) -> None:
@@ -47,6 +49,7 @@ class Vp9Projection:
         self._tl0 = -1  # sent last
         self._spatial = 0  # up to this layer
         self._open = 1  # bit mask of the temporal layers that can be decoded
+        self._top = self._top_temporal = 0  # highest layers seen
         self._k_svc = False
         self._key_picture = -1
         self._needs_key_frame = True
@@ -96,6 +99,8 @@ class Vp9Projection:
             return self._answer  # most packets are like those before
         ceiling = pictures.decided.get(picture)
         if ceiling is None:
+            ceiling = pictures.found(picture)
+        if ceiling is None:
             if picture > pictures.highest:
                 ceiling = self._decide(pictures, frame, spatial, temporal)
             elif pictures.expected.pop(picture, None) is not None:
@@ -121,6 +126,31 @@ class Vp9Projection:
         self._picture, self._place, self._answer = picture, frame.place, answer
         return answer
 
+    def steady(self, spatial: int, temporal: int) -> tuple[int, int] | None:
+        """As long as all layers that there are can be decoded, and none of them is left out."""
+        whole = (2 << self._top_temporal) - 1
+        if (
+            self._pictures is None
+            or self._k_svc
+            or spatial < self._top
+            or self._spatial < self._top
+            or temporal < self._top_temporal
+            or self._open & whole != whole
+        ):
+            return None
+        return self._shift, self._tl0_shift
+
+    def resume(self, packet: RtpPacket) -> None:
+        """See `Projection.resume`."""
+        frame, pictures = packet.frame, self._pictures
+        if pictures is None or not isinstance(frame, Vp9Frame) or packet.ssrc != pictures.ssrc:
+            return
+        pictures.span(frame.picture, self._spatial)
+        self._last = max(self._last, frame.picture + self._shift)
+        if frame.tl0 >= 0:
+            self._tl0 = frame.tl0 + self._tl0_shift & 0xFF
+        self._picture = -1
+
     def _passes(self, frame: Vp9Frame, ceiling: int) -> bool:
         """Whether this layer of a picture is sent, which is sent up to layer `ceiling`."""
         layer = frame.spatial
@@ -129,6 +159,9 @@ class Vp9Projection:
     def _decide(self, pictures: Pictures, frame: Vp9Frame, spatial: int, temporal: int) -> int:
         """The highest spatial layer to send of a picture newer than all before, or `DROPPED`."""
         pictures.skip(frame.picture, 0)
+        self._top = frame.top
+        if frame.temporal > self._top_temporal:
+            self._top_temporal = frame.temporal
         wanted = min(spatial, frame.top)
         limit = (2 << temporal) - 1
         if frame.intra:
@@ -186,8 +219,10 @@ class Vp9Projection:
         if self._before is None or self._before[0].ssrc != packet.ssrc or not frame.identified:
             return None
         pictures, shift, tl0_shift = self._before
-        ceiling = pictures.decided.get(frame.picture, DROPPED)
-        if not self._passes(frame, ceiling):
+        ceiling = pictures.decided.get(frame.picture)
+        if ceiling is None:
+            ceiling = pictures.found(frame.picture)
+        if ceiling is None or not self._passes(frame, ceiling):
             return None
         marker = frame.end and frame.spatial == ceiling and not packet.marker
         return _patch(frame, shift, tl0_shift, marker)
