@@ -27,6 +27,7 @@ REMEMBERED_REPORTS = 8  # sender reports; a receiver answers one of the last few
 SETTLING_TIME = 1.0  # s after a switch in which late packets of the stream before may come
 HIGHEST = 7  # of all spatial and temporal layers that there can be: whatever there is
 MAX_CAPTURE_GAP = 1.0  # s by which capture clocks may differ from arrival before they are wrong
+PADDING = 255  # bytes, the most that a packet can have
 PROBE_REACH = 64  # packets; older ones would look like a stall to the receiver
 
 ForwarderState = Literal["waiting", "active", "unsupported"]
@@ -91,7 +92,7 @@ class Forwarder:
         self._transport = lane.transport
         self._on_state = on_state
         self._source: TrackSource | None = None
-        self._target: tuple[int, int] | None = (HIGHEST, HIGHEST)
+        self._target: tuple[int, int] | None = None
         # A first index above 2^16: what is unwrapped around it never is negative.
         self._sequence = SequenceMunger(0x10000 + first_sequence_number)
         self._timestamp = TimestampMunger()
@@ -114,14 +115,12 @@ class Forwarder:
     # -- what is sent
 
     def attach(self, source: TrackSource, *, now: float) -> None:
-        """Send this track from its next key frame (audio: from its next packet) on.
-
-        Where a key frame came a moment ago, what came since is sent at once.
-        """
+        """Send this track, as soon as `aim` has told what of it."""
+        del now
         self._source = source
+        self._target = None
         self.restart()
         self._sequence.restart()
-        self._begin(now)
 
     def detach(self) -> None:
         """Send nothing until something else is attached."""
@@ -130,6 +129,9 @@ class Forwarder:
 
     def aim(self, target: tuple[int, int] | None, *, now: float) -> None:
         """Send up to this spatial and temporal layer as soon as frames allow it.
+
+        What begins, begins with a key frame. Where one came a moment ago, what came since is sent
+        at once.
 
         Args:
             target: Both from 0 up, or `HIGHEST`; None for nothing at all.
@@ -476,8 +478,16 @@ class Forwarder:
             now: Monotonic seconds.
 
         Returns:
-            Bytes sent; 0 where there is no RTX or nothing to repeat.
+            Bytes sent; padding fills up what there is nothing to repeat for, 0 without RTX.
         """
+        total = self._repeat(size, cluster, now=now)
+        while total < size and self.rtx_ssrc is not None:
+            if not self._send_padding(cluster, now=now):
+                break
+            total += PADDING
+        return total
+
+    def _repeat(self, size: int, cluster: int, *, now: float) -> int:
         source, target = self._source, self._target
         if source is None or target is None or self.rtx_ssrc is None or not self._flowing:
             return 0
@@ -497,6 +507,18 @@ class Forwarder:
             ):
                 total += packet.size
         return total
+
+    def _send_padding(self, cluster: int, *, now: float) -> bool:
+        """Send a packet of padding alone (RFC 3550 5.1) over RTX: there it leaves no gap."""
+        assert self.rtx_ssrc is not None
+        payload_type = next(iter(self.layout.rtx.values()), None)
+        if payload_type is None:
+            return False
+        header, sequence_offset = self.layout.padding_header(payload_type, now)
+        data = bytearray(header) + bytes(PADDING - 1) + bytes((PADDING,))
+        _PATCH(data, 2, self._rtx_sequence & 0xFFFF, 0, self.rtx_ssrc)
+        self._rtx_sequence += 1
+        return self.lane.send(data, sequence_offset, now=now, cluster=cluster)
 
     def request_key_frame(self, *, now: float) -> None:
         """The subscriber cannot go on without one (PLI, FIR)."""

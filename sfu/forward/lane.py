@@ -41,6 +41,7 @@ class Lane:
             on the wire, the time, and the number of the probe that it is part of; None where nobody
             estimates.
         cluster: Number of the probe under way, 0 for none.
+        octets: Bytes sent so far, as they go on the wire.
         urgent: SSRCs that pacing never holds back: audio.
     """
 
@@ -56,6 +57,7 @@ class Lane:
         "_timer",
         "_timers",
         "cluster",
+        "octets",
         "on_sent",
         "pieces",
         "transport",
@@ -71,6 +73,7 @@ class Lane:
         self.pieces: list[Piece] = []
         self.on_sent: Callable[[int, Sequence[int], float, int], None] | None = None
         self.cluster = 0
+        self.octets = 0
         self.urgent: set[int] = set()
         self._outbox = outbox
         self._timers = timers
@@ -219,6 +222,7 @@ class Lane:
         if not srtp.protect_run(outbox.base, start, sizes):
             return False
         wire_sizes = [size + overhead for size in sizes]
+        self.octets += room
         outbox.commit(address, start, wire_sizes)
         if sequence != first and self.on_sent is not None:
             if sequence - first != len(wire_sizes):
@@ -250,6 +254,7 @@ class Lane:
         if not srtp.protect_run(outbox.base, start, (size,)):
             return False
         outbox.commit(address, start, (size + srtp.overhead,))
+        self.octets += size + srtp.overhead
         if sequence_offset and self.on_sent is not None:
             self.on_sent(sequence, (size + srtp.overhead,), now, cluster or self.cluster)
         return True

@@ -183,6 +183,21 @@ class HeaderLayout:
             picture = self._name_frame(frame, elements, block, length - len(block))
         return Template(header + payload, sequence_offset, send_time_offset, length, picture)
 
+    def padding_header(self, payload_type: int, now: float) -> tuple[bytes, int]:
+        """The header of a packet of padding, and where its transport-wide number stands (or 0)."""
+        elements: list[tuple[int, bytes]] = []
+        sequence_id = self.extensions.get(Extension.TRANSPORT_SEQUENCE_NUMBER)
+        if sequence_id:
+            elements.append((sequence_id, b"\0\0"))
+        if send_time_id := self.extensions.get(Extension.ABS_SEND_TIME):
+            elements.append((send_time_id, encode_abs_send_time(now)))
+        block = encode_header_extensions(elements, mixed=self.mixed)
+        first = 0xA0 | (0x10 if block else 0)
+        header = _HEADER(first, payload_type, 0, 0, 0) + block
+        if not sequence_id or not block:
+            return header, 0
+        return header, _BARE_HEADER_SIZE + 4 + (1 if block[0] == 0xBE else 2)
+
     def _name_frame(
         self, frame: DescribedFrame, elements: list[tuple[int, bytes]], block: bytes, start: int
     ) -> Picture | None:

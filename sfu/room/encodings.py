@@ -105,11 +105,16 @@ class Encodings:
         self.ordered = order
         return changed
 
-    def _area(self, encoding: Encoding) -> int:
+    def size_of(self, encoding: Encoding) -> tuple[int, int]:
+        """Width and height in pixels, of its last key frame or as announced; 0 while unknown."""
         stream = self.streams.get(encoding.ssrc or -1)
         if stream is not None and stream.width:
-            return stream.width * stream.height
-        return encoding.info.width * encoding.info.height
+            return stream.width, stream.height
+        return encoding.info.width, encoding.info.height
+
+    def _area(self, encoding: Encoding) -> int:
+        width, height = self.size_of(encoding)
+        return width * height
 
     # -- looking up
 

@@ -43,3 +43,18 @@ class LayerInfo:
     width: int = 0
     height: int = 0
     bitrate: int = 0
+
+
+ENOUGH = 0.85  # of the shown size that a layer must have: a little upscaling nobody sees
+
+
+def fills(width: int, height: int, settings: TrackSettings) -> bool:
+    """Whether a picture of this size is large enough for how it is shown.
+
+    Tracks are shown in their own proportions: one side that fits is enough, turned phones too.
+    """
+    if not width or not height:
+        return False
+    long, short = max(width, height), min(width, height)
+    wide, low = max(settings.width, settings.height), min(settings.width, settings.height)
+    return long >= ENOUGH * wide or (low > 0 and short >= ENOUGH * low)

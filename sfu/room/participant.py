@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from sfu.errors import LimitError, LocalError
+from sfu.room.dynacast import Dynacast
 from sfu.room.events import (
     Disconnected,
+    MediaReport,
     MediaStateChanged,
     MediaTarget,
     NegotiationNeeded,
@@ -18,8 +20,11 @@ from sfu.room.events import (
     TrackUnpublished,
     TrackUpdated,
 )
+from sfu.room.media_settings import LayerInfo, TrackSettings
+from sfu.room.media_status import MediaStatus
 from sfu.room.peer import Peer, PeerState
 from sfu.room.permissions import Permissions, Source
+from sfu.room.reception import Reception
 from sfu.room.subscription import Subscription, Subscriptions
 from sfu.room.track import Track
 from sfu.timers import Timer
@@ -28,6 +33,7 @@ from sfu.wire.parameters import Kind
 if TYPE_CHECKING:
     from sfu.room.room import Room
 
+MEDIA_REPORT_INTERVAL = 1.0  # s
 NEGOTIATION_DELAY = 0.05  # s; who publishes a camera and a microphone makes one offer of them
 
 _KINDS: Mapping[Source, Kind] = {
@@ -64,6 +70,7 @@ class Participant:
         joined_at: Unix seconds.
         tracks: What it publishes, by sid.
         subscriptions: What it receives.
+        reception: Which layers of it, and why.
         publisher: The peer that it sends on, None before it has offered to.
         subscriber: The peer that it receives on, None before.
         channels: Its data channels, None before.
@@ -107,7 +114,17 @@ class Participant:
             max_slots=room.config.max_media_sections,
             on_change=self._subscription_changed,
             on_negotiation_needed=self._negotiation_needed,
+            on_carried=self._carried,
         )
+        self.reception = Reception(
+            self.subscriptions,
+            timers=room.endpoint.timers,
+            config=room.config,
+            wall_offset=room.endpoint.wall_offset,
+            on_wish=self._wish,
+        )
+        self._dynacast: dict[str, Dynacast] = {}
+        self._report_timer: Timer | None = None
 
     @property
     def hidden(self) -> bool:
@@ -162,9 +179,12 @@ class Participant:
         width: int = 0,
         height: int = 0,
         muted: bool = False,
+        layers: Sequence[LayerInfo] = (),
         now: float,
     ) -> Track:
         """Announce a track; its media is negotiated afterwards.
+
+        `layers` are the simulcast layers that there will be, as far as they are known.
 
         Raises:
             LocalError: "not_allowed", or "bad_request" where the kind is not the source's.
@@ -188,9 +208,15 @@ class Participant:
             height=height,
             muted=muted,
             participant=self,
+            layers=layers,
             on_codec=self._track_changed,
+            on_layers=self._layers_changed,
         )
         self.tracks[track.sid] = self.room.tracks[track.sid] = track
+        if kind == "video" and self.room.config.dynacast:
+            self._dynacast[track.sid] = Dynacast(
+                track, timers=self.room.endpoint.timers, tell=self.notify
+            )
         self.room.tell_others(self, TrackPublished(self, track))
         for other in self.room.others(self):
             if other.permissions.can_subscribe and other.wants(track):
@@ -205,6 +231,8 @@ class Participant:
         """
         track = self._own(sid)
         del self.tracks[sid], self.room.tracks[sid]
+        if dynacast := self._dynacast.pop(sid, None):
+            dynacast.close()
         if self.publisher:
             self.publisher.publisher.remove_track(track)
         for other in self.room.others(self):
@@ -222,6 +250,7 @@ class Participant:
             track.set_muted(muted=muted, now=now)
             for other in self.room.others(self):
                 other.subscriptions.muted(track)
+                other.reception.changed(now)
             self._track_changed(track)
         return track
 
@@ -230,6 +259,14 @@ class Participant:
         if track is None:
             raise LocalError(f"{self.identity} has no track {sid}", name="track_not_found")
         return track
+
+    def _layers_changed(self, track: Track, now: float) -> None:
+        """Layers of a track appeared, or are known better."""
+        if dynacast := self._dynacast.get(track.sid):
+            dynacast.update(now)
+        for other in self.room.others(self):
+            if other.subscriptions.get(track.sid) is not None:
+                other.reception.changed(now)
 
     def _track_changed(self, track: Track) -> None:
         self.room.tell(TrackUpdated(self, track), about=self)
@@ -258,9 +295,53 @@ class Participant:
             if subscription:
                 self.notify(SubscriptionChanged(track, "paused", "unsubscribed"))
 
+    def set_track_settings(self, track_sid: str, settings: TrackSettings, *, now: float) -> None:
+        """Say how a subscribed track is shown.
+
+        Raises:
+            LocalError: "track_not_found" when it is not subscribed to.
+        """
+        if self.subscriptions.get(track_sid) is None:
+            raise LocalError(f"you do not receive a track {track_sid}", name="track_not_found")
+        self.reception.set_settings(track_sid, settings, now=now)
+
+    def media(self, *, now: float) -> MediaStatus:
+        """What it receives, and why."""
+        return self.reception.status(quality="excellent", now=now)
+
+    def watch_media(self, enabled: bool, *, now: float) -> None:
+        """Tell the listener once a second what it receives and why, or no longer."""
+        if self._report_timer:
+            self._report_timer.cancel()
+            self._report_timer = None
+        if enabled:
+            self._report_media(now)
+
+    def _report_media(self, now: float) -> None:
+        self._report_timer = self.room.endpoint.timers.call_at(
+            now + MEDIA_REPORT_INTERVAL, self._report_media
+        )
+        self.notify(MediaReport(self.media(now=now)))
+
+    def wish(
+        self, track: Track, subscriber: Participant, spatial: int | None, *, now: float
+    ) -> None:
+        """A subscriber of one of its tracks could use this spatial layer; None for none."""
+        if dynacast := self._dynacast.get(track.sid):
+            dynacast.wish(subscriber, spatial, now=now)
+
+    def _wish(self, track: Track, spatial: int | None, now: float) -> None:
+        track.participant.wish(track, self, spatial, now=now)
+
+    def _carried(self, now: float) -> None:
+        self.reception.changed(now)
+        self.reception.update(now)
+
     def _subscription_changed(self, subscription: Subscription) -> None:
         self.notify(
-            SubscriptionChanged(subscription.track, subscription.state, subscription.reason)
+            SubscriptionChanged(
+                subscription.track, subscription.state, subscription.reason, subscription.detail
+            )
         )
 
     def _negotiation_needed(self, now: float) -> None:
@@ -316,6 +397,7 @@ class Participant:
         else:
             self.subscriber = peer
             self.subscriptions.begin(peer.subscriber)
+            self.reception.use(peer.subscriber.bandwidth)
         if previous is not None and previous not in (self.publisher, self.subscriber):
             previous.listeners.clear()
             self.room.endpoint.close_peer(previous, now=now)
@@ -337,7 +419,10 @@ class Participant:
     def close(self, *, reason: str, now: float) -> None:
         """The room has let go of this participant: free all that it holds."""
         self.present = False
-        for timer in (self._negotiation_timer, self._grace_timer):
+        self.reception.close(now=now)
+        for dynacast in self._dynacast.values():
+            dynacast.close()
+        for timer in (self._negotiation_timer, self._grace_timer, self._report_timer):
             if timer:
                 timer.cancel()
         self.subscriptions.clear()

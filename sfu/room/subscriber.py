@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from sfu.forward.dispatcher import Dispatcher
 from sfu.forward.forwarder import Forwarder, ForwarderState
 from sfu.forward.layout import LayoutTable
+from sfu.room.bandwidth import Bandwidth
 from sfu.room.identifiers import Identifiers
 from sfu.timers import Timer, Timers
 from sfu.transport.transport import Transport
-from sfu.wire.parameters import Codec, SendParameters
+from sfu.wire.parameters import Codec, Extension, SendParameters
 from sfu.wire.rtcp import (
     FullIntraRequest,
     Nack,
@@ -42,7 +43,11 @@ class SendIdentity:
 
 
 class Subscriber:
-    """The sending half of a peer."""
+    """The sending half of a peer.
+
+    Attributes:
+        bandwidth: What the path to it takes.
+    """
 
     def __init__(
         self,
@@ -61,7 +66,7 @@ class Subscriber:
         self._forwarders: dict[int, Forwarder] = {}
         self._names: dict[int, str] = {}
         self._report_timer: Timer | None = None
-        self.feedback_packets = 0
+        self.bandwidth = Bandwidth(lane=self._lane, timers=timers)
 
     def add(
         self,
@@ -82,19 +87,31 @@ class Subscriber:
             on_state=on_state,
         )
         self._forwarders[identity.ssrc] = forwarder
+        self._begin(forwarder, parameters, now)
         self._names[identity.ssrc] = identity.cname
         if self._report_timer is None:
             self._report_timer = self._timers.call_at(now + REPORT_INTERVAL, self._report)
         return forwarder
 
-    def renegotiate(self, forwarder: Forwarder, parameters: SendParameters) -> None:
+    def renegotiate(self, forwarder: Forwarder, parameters: SendParameters, *, now: float) -> None:
         """The peer agreed to the forwarder's m-line anew."""
         forwarder.renegotiate(parameters, self._layouts.layout(parameters))
+        self._begin(forwarder, parameters, now)
+
+    def _begin(self, forwarder: Forwarder, parameters: SendParameters, now: float) -> None:
+        if forwarder.kind == "audio":
+            self._lane.urgent.add(forwarder.ssrc)
+        # What a layout without the number cannot be told about gives no feedback.
+        numbered = Extension.TRANSPORT_SEQUENCE_NUMBER in forwarder.layout.extensions
+        self.bandwidth.begin(
+            transport_cc=parameters.transport_cc and numbered, remb=parameters.remb, now=now
+        )
 
     def remove(self, forwarder: Forwarder) -> None:
         """Send no more on this m-line, nor ever again under its SSRCs."""
         self._forwarders.pop(forwarder.ssrc, None)
         self._names.pop(forwarder.ssrc, None)
+        self._lane.urgent.discard(forwarder.ssrc)
         if self._transport.srtp is not None:
             for ssrc in (forwarder.ssrc, forwarder.rtx_ssrc):
                 if ssrc is not None:
@@ -103,6 +120,7 @@ class Subscriber:
     def close(self) -> None:
         """Stop reporting."""
         self._forwarders = {}
+        self.bandwidth.close()
         if self._report_timer:
             self._report_timer.cancel()
 
@@ -113,6 +131,11 @@ class Subscriber:
             for block in packet.reports:
                 if forwarder := forwarders.get(block.ssrc):
                     forwarder.receive_report(block, now=now)
+            known = [block for block in packet.reports if block.ssrc in forwarders]
+            if known:
+                self.bandwidth.receive_reports(
+                    known, min(forwarders[block.ssrc].round_trip for block in known), now=now
+                )
         elif isinstance(packet, Nack):
             if forwarder := forwarders.get(packet.media_ssrc):
                 forwarder.receive_nack(packet.lost[:MAX_NACKED], now=now)
@@ -124,7 +147,7 @@ class Subscriber:
                 if forwarder := forwarders.get(ssrc):
                     forwarder.request_key_frame(now=now)
         else:
-            self.feedback_packets += 1
+            self.bandwidth.receive(packet, now=now)
 
     def _report(self, now: float) -> None:
         self._report_timer = None

@@ -21,12 +21,14 @@ class Subscription:
         track: The track.
         state: "active", "paused" or "failed".
         reason: Why not active; see `sfu.room.events.SubscriptionChanged`.
+        detail: The same for people.
         slot: The m-line that carries it, None while there is none.
     """
 
     track: Track
     state: SubscriptionState = "paused"
     reason: str = ""
+    detail: str = ""
     slot: Slot | None = None
 
 
@@ -73,6 +75,7 @@ class Subscriptions:
         max_slots: int,
         on_change: Callable[[Subscription], None],
         on_negotiation_needed: Callable[[float], None],
+        on_carried: Callable[[float], None],
     ) -> None:
         self.slots: list[Slot] = []
         self.offers = True
@@ -80,6 +83,7 @@ class Subscriptions:
         self._max_slots = max_slots
         self._on_change = on_change
         self._on_negotiation_needed = on_negotiation_needed
+        self._on_carried = on_carried
         self._subscriptions: dict[str, Subscription] = {}
         self._subscriber: Subscriber | None = None
         self._mids = 0
@@ -173,7 +177,7 @@ class Subscriptions:
         )
         slot = next((slot for slot in free if slot.kind == track.kind), None)
         if slot is None and len(self.slots) >= self._max_slots:
-            self._change(subscription, "paused", "limit_reached")
+            self.change(subscription, "paused", "limit_reached")
             return
         if slot is not None:
             free.remove(slot)
@@ -254,7 +258,7 @@ class Subscriptions:
             if slot.forwarder:
                 slot.subscription.track.fanout.remove(slot.forwarder)
                 slot.forwarder.detach()
-            self._change(slot.subscription, "failed", reason)
+            self.change(slot.subscription, "failed", reason)
         if slot.forwarder and self._subscriber:
             self._subscriber.remove(slot.forwarder)
         slot.forwarder = slot.parameters = None
@@ -266,7 +270,7 @@ class Subscriptions:
         track = slot.subscription.track if slot.subscription else None
         if track:
             track.fanout.remove(forwarder)  # it may come into another group there
-        self._subscriber.renegotiate(forwarder, parameters)
+        self._subscriber.renegotiate(forwarder, parameters, now=now)
         if track:
             track.fanout.add(forwarder)
             forwarder.request_key_frame(now=now)
@@ -289,13 +293,14 @@ class Subscriptions:
         track, forwarder = subscription.track, slot.forwarder
         assert forwarder is not None
         if track.codec is not None and not forwarder.layout.supports(track.codec):
-            self._change(subscription, "failed", "codec_unsupported")
+            self.change(subscription, "failed", "codec_unsupported")
         elif track.muted:
-            self._change(subscription, "paused", "muted")
+            self.change(subscription, "paused", "muted")
         else:
-            self._change(subscription, "active", "")
+            self.change(subscription, "active", "")
         forwarder.attach(track, now=now)
         track.fanout.add(forwarder)
+        self._on_carried(now)
 
     # -- what is told
 
@@ -305,22 +310,30 @@ class Subscriptions:
         if subscription is None or subscription.state == "failed":
             return
         if track.muted:
-            self._change(subscription, "paused", "muted")
+            self.change(subscription, "paused", "muted")
         else:
-            self._change(subscription, "active", "")
+            self.change(subscription, "active", "")
 
     def _state_listener(self, slot: Slot) -> Callable[[ForwarderState, Codec | None], None]:
         def changed(state: ForwarderState, _: Codec | None) -> None:
             if slot.subscription is None:
                 return
             if state == "unsupported":
-                self._change(slot.subscription, "failed", "codec_unsupported")
+                self.change(slot.subscription, "failed", "codec_unsupported")
             elif state == "active":
-                self._change(slot.subscription, "active", "")
+                self.change(slot.subscription, "active", "")
 
         return changed
 
-    def _change(self, subscription: Subscription, state: SubscriptionState, reason: str) -> None:
+    def change(
+        self,
+        subscription: Subscription,
+        state: SubscriptionState,
+        reason: str,
+        detail: str = "",
+    ) -> None:
+        """Tell what has become of a subscription, if it is news."""
         if (subscription.state, subscription.reason) != (state, reason):
             subscription.state, subscription.reason = state, reason
+            subscription.detail = detail
             self._on_change(subscription)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sfu.forward.fanout import Fanout
 from sfu.room.encodings import Encodings
-from sfu.room.media_settings import LayerInfo
+from sfu.room.media_settings import LayerInfo, TrackSettings, fills
 from sfu.room.media_status import LayerStatus
 from sfu.room.permissions import Source
 from sfu.stream.inbound import InboundStream
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from sfu.room.participant import Participant
 
 CODEC_INTERVAL = 1.0  # s; whoever changes its codec with every packet is not told of so often
+LAYERS_INTERVAL = 0.25  # s between two looks at what the layers take
+NOTICE = 0.05  # share by which a layer's bit rate must change to be looked at
+AUDIO_BITRATE = 24_000  # bit/s kept free for an audio track, though it may be silent now
 DEFAULT_BITRATES = (150_000, 500_000, 1_700_000)  # bit/s, until a layer has been measured
 
 
@@ -52,6 +55,7 @@ class Track:
         participant: Participant,
         layers: Sequence[LayerInfo] = (),
         on_codec: Callable[[Track], None],
+        on_layers: Callable[[Track, float], None],
     ) -> None:
         self.sid = sid
         self.kind: Kind = kind
@@ -65,8 +69,12 @@ class Track:
         self.encodings = Encodings(layers)
         self.fanout = Fanout(participant.room.endpoint.report)
         self._on_codec = on_codec
+        self._on_layers = on_layers
         self._extensions: tuple[tuple[int, str], ...] = ()
         self._want_key_frame: Callable[[InboundStream, float], None] | None = None
+        self._layers: list[LayerStatus] = []
+        self._layers_at = float("-inf")
+        self._layout = 0
         self._told: Codec | None = None
         self._told_at = float("-inf")
         self._restarts: dict[int, int] = {}
@@ -123,6 +131,8 @@ class Track:
             # The size of a layer is known from its key frames.
             if (new or packets[0].key_frame) and (self.encodings.sort() or new):
                 self.fanout.look_again()
+                self._layers_at = float("-inf")
+                self._on_layers(self, now)
             if stream.restarts != self._restarts.get(ssrc, 0):
                 self._restarts[ssrc] = stream.restarts
                 self.fanout.restart()
@@ -188,8 +198,44 @@ class Track:
         seconds, at = reference
         return seconds + timestamp_distance(timestamp, at) / codec.clock_rate
 
+    # -- layers
+
+    @property
+    def rids(self) -> tuple[str, ...]:
+        """RTP stream ids of the simulcast layers that came, the smallest first."""
+        return tuple(encoding.rid for encoding in self.encodings.ordered)
+
     def layers(self, *, now: float) -> list[LayerStatus]:
-        """What can be sent now, the cheapest first; none that is worse than a cheaper one."""
+        """What can be sent now, the cheapest first; none that is worse than a cheaper one.
+
+        Looked at four times a second, for all subscribers.
+        """
+        if now - self._layers_at >= LAYERS_INTERVAL:
+            self._layers_at = now
+            layers = self._find_layers(now)
+            if _differ(layers, self._layers):
+                self._layers = layers
+                self._layout += 1
+        return self._layers
+
+    def layout(self, *, now: float) -> int:
+        """A number that changes when `layers` do, or take much more or less than before."""
+        self.layers(now=now)
+        return self._layout
+
+    def spatial_for(self, settings: TrackSettings, fallback: int) -> int:
+        """The smallest layer that fills the size in which it is shown, be it live or not."""
+        sizes = [self.encodings.size_of(encoding) for encoding in self.encodings.ordered]
+        if len(sizes) < 2 or not all(width for width, _ in sizes):
+            return fallback if len(sizes) < 2 else len(sizes) - 1
+        for spatial, (width, height) in enumerate(sizes):
+            if fills(width, height, settings):
+                return spatial
+        return len(sizes) - 1
+
+    def _find_layers(self, now: float) -> list[LayerStatus]:
+        if self.kind == "audio":
+            return self._audio_layer(now)
         points: list[LayerStatus] = []
         ordered = self.encodings.ordered
         for index, encoding in enumerate(ordered):
@@ -215,9 +261,33 @@ class Track:
                 useful.append(point)
         return useful[::-1]
 
+    def _audio_layer(self, now: float) -> list[LayerStatus]:
+        live = [s for s in self.encodings.streams.values() if s.bitrate.active(now)]
+        if not live:
+            return []
+        bitrate = max(stream.bitrate.bitrate(now) for stream in live)
+        return [LayerStatus(0, 0, "", 0, 0, max(bitrate, AUDIO_BITRATE))]
+
     def sent_extensions(self) -> tuple[tuple[int, str], ...]:
         """(id, URI) of the header extensions that subscribers get too."""
         return self._extensions
+
+
+def _differ(layers: Sequence[LayerStatus], before: Sequence[LayerStatus]) -> bool:
+    """Whether there are other layers than before, or they take much more or less."""
+    if len(layers) != len(before):
+        return True
+    for new, old in zip(layers, before, strict=True):
+        if (new.spatial, new.temporal, new.width, new.height) != (
+            old.spatial,
+            old.temporal,
+            old.width,
+            old.height,
+        ):
+            return True
+        if abs(new.bitrate - old.bitrate) > NOTICE * old.bitrate:
+            return True
+    return False
 
 
 def _guess(index: int, count: int) -> int:

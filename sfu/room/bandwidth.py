@@ -1,0 +1,164 @@
+"""What the path to one subscriber takes: its feedback to the estimator, and the probes to it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from sfu.congestion.estimator import BandwidthEstimator
+from sfu.congestion.probe import ProbeCluster
+from sfu.forward.forwarder import Forwarder
+from sfu.forward.lane import Lane
+from sfu.timers import Timer, Timers
+from sfu.wire.rtcp import ReceiverEstimatedMaximumBitrate, ReportBlock, RtcpPacket
+from sfu.wire.twcc import TransportFeedback
+
+START = 1_000_000.0  # bit/s; most paths take more, and the first feedback comes after 0.1 s
+MINIMUM = 30_000.0  # bit/s; below audio nothing is of use
+MAXIMUM = 200e6  # bit/s
+NOTICE = 0.03  # share by which an estimate must change to be looked at
+CHECK_INTERVAL = 0.05  # s between two looks
+FRESH_TIME = 2.0  # s; two seconds of feedback tell what a path takes
+SENDING_INTERVAL = 0.25  # s over which the rate of sending is measured, at least
+
+
+class Bandwidth:
+    """The estimate for one transport.
+
+    Who sends no feedback but receiver reports gets everything until they tell of loss.
+
+    Attributes:
+        estimator: The estimate and what it comes from.
+        fed: Whether its client gives feedback that is more than receiver reports.
+    """
+
+    def __init__(self, *, lane: Lane, timers: Timers) -> None:
+        """Nothing is known yet."""
+        self.estimator = BandwidthEstimator(start=START, minimum=MINIMUM, maximum=MAXIMUM)
+        self.fed = False
+        self.on_change: Callable[[float], None] = _ignore
+        self._lane = lane
+        self._timers = timers
+        self._timer: Timer | None = None
+        self._probe_timers: list[Timer] = []
+        self._told = 0.0
+        self._told_at = float("-inf")
+        self._started_at: float | None = None
+        self._octets = 0
+        self._measured_at = float("-inf")
+        self._sending = 0.0
+
+    def begin(self, *, transport_cc: bool, remb: bool, now: float) -> None:
+        """The client has agreed to give this feedback."""
+        del now
+        fed = transport_cc or remb
+        if fed and not self.fed:
+            self.fed = True
+            self._lane.on_sent = self._sent
+            self._lane.estimated(self.estimator.estimate)
+        elif not self.fed and self._lane.on_sent is None:
+            self.estimator = BandwidthEstimator(start=MAXIMUM, minimum=MINIMUM, maximum=MAXIMUM)
+
+    def close(self) -> None:
+        """The transport has ended."""
+        self._lane.close()
+        for timer in (self._timer, *self._probe_timers):
+            if timer is not None:
+                timer.cancel()
+
+    @property
+    def congested(self) -> bool:
+        """Whether more is sent now than the path takes."""
+        return self.estimator.state == "overusing"
+
+    def fresh(self, *, now: float) -> bool:
+        """Whether too little time has passed since the first packet to know the path."""
+        return self.fed and (self._started_at is None or now - self._started_at < FRESH_TIME)
+
+    def sending(self, *, now: float) -> float:
+        """Bit/s that were sent since the last look, or over the last moment."""
+        elapsed = now - self._measured_at
+        if elapsed >= SENDING_INTERVAL:
+            octets = self._lane.octets
+            if elapsed < 10 * SENDING_INTERVAL:
+                self._sending = 8 * (octets - self._octets) / elapsed
+            self._octets = octets
+            self._measured_at = now
+        return self._sending
+
+    def _sent(self, first: int, sizes: Sequence[int], now: float, cluster: int) -> None:
+        if self._started_at is None:
+            self._started_at = now
+        self.estimator.sent(first, sizes, now=now, cluster=cluster)
+        if self._timer is None:
+            self._arm()
+
+    def _arm(self) -> None:
+        when = self.estimator.get_timer()
+        self._timer = None if when is None else self._timers.call_at(when, self._check)
+
+    def _check(self, now: float) -> None:
+        self.estimator.handle_timer(now=now)
+        self._arm()
+        self._notice(now)
+
+    def receive(self, packet: RtcpPacket, *, now: float) -> None:
+        """Take feedback that is not about one stream."""
+        if isinstance(packet, TransportFeedback):
+            self.estimator.receive_feedback(packet, now=now)
+        elif isinstance(packet, ReceiverEstimatedMaximumBitrate):
+            self.estimator.receive_remb(packet.bitrate, now=now)
+        else:
+            return
+        self._notice(now)
+
+    def receive_reports(
+        self, blocks: Sequence[ReportBlock], round_trip: float, *, now: float
+    ) -> None:
+        """Take the blocks of one receiver report."""
+        if not blocks:
+            return
+        lost = sum(block.fraction_lost for block in blocks) / 256 / len(blocks)
+        self.estimator.receive_report(lost, round_trip, now=now)
+        self._notice(now)
+
+    def _notice(self, now: float) -> None:
+        estimate = self.estimator.estimate
+        if self.fed:
+            self._lane.estimated(estimate)
+        if abs(estimate - self._told) <= NOTICE * self._told or (
+            now - self._told_at < CHECK_INTERVAL and estimate > self._told
+        ):
+            return
+        self._told, self._told_at = estimate, now
+        self.on_change(now)
+
+    # -- probing
+
+    def probe(self, goal: float, forwarders: Iterable[Forwarder], *, now: float) -> None:
+        """Find out whether `goal` bit/s go through, if it is time to."""
+        if not self.fed:
+            return
+        cluster = self.estimator.probe(goal=goal, sending=self.sending(now=now), now=now)
+        if cluster is None:
+            return
+        carriers = [forwarder for forwarder in forwarders if forwarder.rtx_ssrc is not None]
+        if not carriers:
+            return
+        # Of what flows, packets can be sent again; else it is padding.
+        carrier = max(carriers, key=lambda forwarder: forwarder.current is not None)
+        self._probe_timers = [
+            self._timers.call_at(
+                now + step * cluster.interval,
+                partial(self._send_probe, cluster, step == cluster.bursts - 1, carrier),
+            )
+            for step in range(cluster.bursts)
+        ]
+
+    def _send_probe(
+        self, cluster: ProbeCluster, last: bool, carrier: Forwarder, now: float
+    ) -> None:
+        self._lane.cluster = 0 if last else cluster.id
+        carrier.probe(cluster.size // cluster.bursts, cluster.id, now=now)
+
+
+def _ignore(now: float) -> None:
+    """Nobody shares the estimate."""
