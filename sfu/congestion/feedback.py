@@ -29,7 +29,7 @@ class TransportFeedbackGenerator:
 
     Attributes:
         sender_ssrc: Ours.
-        media_ssrc: Any SSRC of the publisher's; its side does not look at it.
+        media_ssrc: Any SSRC of the publisher's, but one that it sends with at the moment.
     """
 
     __slots__ = (

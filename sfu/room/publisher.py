@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from operator import is_
+from operator import attrgetter, is_
 
 from sfu.config import Config
 from sfu.congestion.feedback import TransportFeedbackGenerator
@@ -355,5 +355,8 @@ class Publisher:
 
     def _send_feedback(self, now: float) -> None:
         self._feedback_timer = None
+        # libwebrtc takes no notice of feedback that names none of the streams that it sends now.
+        newest = max(self._feeds.values(), key=attrgetter("last_packet"), default=None)
+        self._feedback.media_ssrc = newest.stream.ssrc if newest else 0
         for feedback in self._feedback.build(now=now):
             self._send(feedback)

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.support.chromium import Chromium, Tab
 from tests.support.clients import Clients, access_token, clients_of
 from tests.support.media import PictureTrack, ToneTrack
@@ -16,6 +18,27 @@ async ({ url, token }) => {
   for (const track of media.getTracks()) {
     connection.addTransceiver(track, { direction: "sendonly", streams: [media] });
   }
+  return await negotiate(connection, url, token);
+}
+"""
+
+PUBLISH_LAYERS = """
+async ({ url, token, codec }) => {
+  const video = { width: 1280, height: 720, frameRate: 10 };
+  const media = await navigator.mediaDevices.getUserMedia({ video });
+  const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+  const transceiver = connection.addTransceiver(media.getVideoTracks()[0], {
+    direction: "sendonly",
+    // Without a mode, Chromium would take three encodings of VP9 for one scalable stream.
+    sendEncodings: [
+      { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 150_000, scalabilityMode: "L1T1" },
+      { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 500_000, scalabilityMode: "L1T1" },
+      { rid: "f", maxBitrate: 1_700_000, scalabilityMode: "L1T1" },
+    ],
+  });
+  const { codecs } = RTCRtpSender.getCapabilities("video");
+  transceiver.setCodecPreferences(codecs.filter(({ mimeType }) => (
+    [`video/${codec}`, "video/rtx"].includes(mimeType))));
   return await negotiate(connection, url, token);
 }
 """
@@ -114,6 +137,32 @@ async def test_page_publishes_and_pages_watch(chromium: Chromium, server: Runnin
     assert await delete(publisher, published["resource"]) == 200
     for tab in (publisher, *viewers):
         assert tab.errors == []
+
+
+@pytest.mark.parametrize("codec", ["VP8", "VP9"])
+async def test_page_publishes_three_layers(
+    chromium: Chromium, server: RunningServer, codec: str
+) -> None:
+    publisher = await page(chromium, server)
+    options = {"url": "/whip/kitchen", "token": "", "codec": codec}
+    session = await publisher.evaluate(PUBLISH_LAYERS, options)
+    assert session["status"] == 201
+    room = server.media.rooms.get("kitchen")
+    assert room is not None
+    (participant,) = room.participants.values()
+    (track,) = participant.tracks.values()
+
+    def rids() -> set[str]:
+        peer = participant.publisher
+        return {stream.rid for stream in peer.publisher.streams} if peer else set()
+
+    await until(lambda: {"q", "h", "f"} <= rids(), "all layers arrive")
+    assert rids() == {"q", "h", "f"}
+    assert track.mime_type == f"video/{codec}"
+    viewer = await page(chromium, server)
+    await negotiate(viewer, WATCH, "/whep/kitchen")
+    await viewer.decodes(1)
+    assert publisher.errors == viewer.errors == []
 
 
 async def test_page_watches_an_aiortc_publisher(

@@ -350,6 +350,7 @@ def test_publishers_get_receiver_reports_and_transport_feedback() -> None:
     assert blocks[-1].packets_lost > 0
     feedback = [p for p in alice.publisher.rtcp if isinstance(p, TransportFeedback)]
     assert len(feedback) > 50, "every 100 ms while packets come"
+    assert {packet.media_ssrc for packet in feedback} == {1111}, "or libwebrtc does not look at it"
 
 
 def test_round_trip_time_is_known_from_receiver_reports() -> None:
