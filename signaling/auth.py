@@ -96,6 +96,11 @@ class Access:
                 f"The token does not grant roomAdmin for room {room!r}.", name="not_allowed"
             )
 
+    def require_self(self, identity: str, room: str) -> None:
+        """The caller is this participant, or administers its room."""
+        if not self.is_from(identity, room):
+            self.require_admin(room)
+
     def require_look(self, room: str) -> None:
         """The caller may see that the room exists."""
         if self.token is not None and not self._is_admin(self.token, room):

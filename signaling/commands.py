@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sfu.errors import LimitError, LocalError
+from sfu.errors import LimitError, LocalError, RemoteError
+from sfu.room.media_settings import LayerInfo, TrackSettings
 from signaling import messages
 from signaling.descriptions import describe_track
 from signaling.limits import check_names
@@ -40,10 +41,28 @@ def _add_track(member: Member, message: messages.AddTrack, now: float) -> Reply:
         width=message.width,
         height=message.height,
         muted=message.muted,
+        layers=_layers(message),
         now=now,
     )
     member.log.info("track published", track=track.sid, kind=track.kind, source=track.source)
     return messages.TrackAdded(track=describe_track(track), cid=message.cid)
+
+
+def _layers(message: messages.AddTrack) -> tuple[LayerInfo, ...]:
+    """What the track's layers will be.
+
+    Raises:
+        RemoteError: "bad_request": there can be no such layers.
+    """
+    if message.layers and message.kind != "video":
+        raise RemoteError("Only video has layers.")
+    rids = [layer.rid for layer in message.layers if layer.rid]
+    if len(rids) != len(set(rids)):
+        raise RemoteError("Two layers have one rid.")
+    return tuple(
+        LayerInfo(rid=layer.rid, width=layer.width, height=layer.height, bitrate=layer.bitrate)
+        for layer in message.layers
+    )
 
 
 def _remove_track(member: Member, message: messages.RemoveTrack, now: float) -> Reply:
@@ -84,6 +103,26 @@ def _subscribe(member: Member, message: messages.Subscribe, now: float) -> Reply
 
 def _unsubscribe(member: Member, message: messages.Unsubscribe, now: float) -> Reply:
     member.participant.unsubscribe(_listed(message.tracks), now=now)
+    return Ok()
+
+
+def _track_settings(member: Member, message: messages.TrackSettings, now: float) -> Reply:
+    settings = TrackSettings(
+        visible=message.visible,
+        width=message.width,
+        height=message.height,
+        fps=message.fps,
+        priority=message.priority,
+        layer=message.layer,
+        temporal=message.temporal,
+        paused=message.paused,
+    )
+    member.participant.set_track_settings(message.track, settings, now=now)
+    return Ok()
+
+
+def _watch_media(member: Member, message: messages.WatchMedia, now: float) -> Reply:
+    member.participant.watch_media(message.enabled, now=now)
     return Ok()
 
 
@@ -135,6 +174,8 @@ _COMMANDS: Mapping[type[Request], Callable[[Member, Any, float], Reply]] = {
     messages.Mute: _mute,
     messages.Subscribe: _subscribe,
     messages.Unsubscribe: _unsubscribe,
+    messages.TrackSettings: _track_settings,
+    messages.WatchMedia: _watch_media,
     messages.UpdateSelf: _update_self,
     messages.SendData: _send_data,
 }

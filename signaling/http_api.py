@@ -13,6 +13,7 @@ from signaling.bodies import read_text
 from signaling.descriptions import describe_participant, describe_room, describe_track
 from signaling.health import Health
 from signaling.keys import CONFIG, SERVER
+from signaling.media_descriptions import describe_media
 from signaling.messages import ParticipantInfo, RoomInfo, TrackInfo
 from signaling.problems import Problem
 from signaling.schema import json_schema
@@ -68,6 +69,7 @@ def routes() -> list[web.RouteDef]:
         web.get(f"{room}/participants", _list_participants),
         web.get(participant, _get_participant),
         web.delete(participant, _remove_participant),
+        web.get(f"{participant}/media", _get_media),
         web.get(f"{participant}/tracks", _list_tracks),
         web.patch(f"{participant}/tracks/{{track}}", _change_track),
     ]
@@ -133,6 +135,13 @@ async def _get_participant(request: web.Request) -> web.Response:
 async def _remove_participant(request: web.Request) -> web.Response:
     _participant(request).leave(reason="removed", now=request.app[SERVER].now())
     return web.Response(status=204)
+
+
+async def _get_media(request: web.Request) -> web.Response:
+    room, identity = request.match_info["room"], request.match_info["identity"]
+    authorize(request).require_self(identity, room)
+    participant = _room(request).participant(identity)
+    return _json(describe_media(participant.media(now=request.app[SERVER].now())))
 
 
 # -- tracks

@@ -65,6 +65,8 @@ from signaling.messages.events import (
 )
 from signaling.messages.media import (
     CAUSES,
+    AnnouncedLayer,
+    AnnouncedLayers,
     Bitrate,
     Cause,
     ChoiceInfo,
@@ -105,9 +107,11 @@ from signaling.messages.requests import (
     SendData,
     Subscribe,
     SubscriberAnswer,
+    TrackSettings,
     Trickle,
     Unsubscribe,
     UpdateSelf,
+    WatchMedia,
 )
 
 __all__ = [
@@ -120,6 +124,8 @@ __all__ = [
     "SERVER_MESSAGES",
     "SUBSCRIPTION_REASONS",
     "AddTrack",
+    "AnnouncedLayer",
+    "AnnouncedLayers",
     "Bitrate",
     "CandidateInit",
     "Cause",
@@ -187,12 +193,14 @@ __all__ = [
     "TrackAdded",
     "TrackInfo",
     "TrackPublished",
+    "TrackSettings",
     "TrackUnpublished",
     "TrackUpdated",
     "Trickle",
     "Unsubscribe",
     "UpdateSelf",
     "WantedLayer",
+    "WatchMedia",
     "decode",
     "encode",
     "request_id",

@@ -18,6 +18,18 @@ Cause = Literal["wanted", "bandwidth", "hidden", "paused", "muted", "not_live", 
 CAUSES: tuple[str, ...] = get_args(Cause)
 
 
+class AnnouncedLayer(Shared, frozen=True, kw_only=True):
+    """A layer that a track will have: pixels and bit/s at most, 0 where they are unknown."""
+
+    rid: Rid = ""
+    width: Pixels = 0
+    height: Pixels = 0
+    bitrate: Bitrate = 0
+
+
+AnnouncedLayers = Annotated[tuple[AnnouncedLayer, ...], Meta(max_length=3)]  # as many as we take
+
+
 class SpeakerInfo(Shared, frozen=True, kw_only=True):
     """Who speaks, as a sid, and how loudly, 0 to 1."""
 

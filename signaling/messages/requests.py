@@ -14,6 +14,7 @@ from signaling.messages.base import (
     Source,
     Target,
 )
+from signaling.messages.media import AnnouncedLayers, FrameRate, LayerIndex, Priority
 from signaling.messages.objects import CandidateInit
 
 
@@ -51,6 +52,7 @@ class AddTrack(Request, frozen=True, kw_only=True):
     width: Pixels = 0
     height: Pixels = 0
     muted: bool = False
+    layers: AnnouncedLayers = ()
     cid: str = ""
 
 
@@ -106,6 +108,26 @@ class Unsubscribe(Request, frozen=True, kw_only=True):
     tracks: list[str]
 
 
+class TrackSettings(Request, frozen=True, kw_only=True):
+    """How a track that one receives is shown; takes the place of what was said of it before."""
+
+    track: str
+    visible: bool = True
+    width: Pixels = 0
+    height: Pixels = 0
+    fps: FrameRate = 0.0
+    priority: Priority = 0
+    layer: LayerIndex | None = None
+    temporal: LayerIndex | None = None
+    paused: bool = False
+
+
+class WatchMedia(Request, frozen=True, kw_only=True):
+    """Be told of `media_report`, or no more."""
+
+    enabled: bool = True
+
+
 class UpdateSelf(Request, frozen=True, kw_only=True):
     """Change one's own description; attributes are merged, an empty value deletes one."""
 
@@ -143,6 +165,8 @@ ClientMessage = (
     | Mute
     | Subscribe
     | Unsubscribe
+    | TrackSettings
+    | WatchMedia
     | UpdateSelf
     | SendData
     | Leave

@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from signaling.messages import ParticipantInfo, RoomInfo, TrackInfo
+from signaling.messages import MediaInfo, ParticipantInfo, RoomInfo, TrackInfo
 from tests.support.clients import Clients, access_token, clients_of
 from tests.support.polling import until
 from tests.support.server import API_KEY, API_SECRET, running_server
@@ -97,6 +97,25 @@ async def test_tracks_and_server_mute(dev: Api) -> None:
     assert track["muted"] is False
 
 
+async def test_what_a_participant_receives_and_what_it_asked_for(dev: Api) -> None:
+    alice = await dev.clients.join("a", "alice")
+    bob = await dev.clients.join("a", "bob")
+    added = await alice.request(
+        "add_track", kind="video", source="camera", layers=[{"rid": "q"}, {"rid": "h"}]
+    )
+    sid = added["track"]["sid"]
+    settings = {"visible": False, "width": 320, "height": 180, "fps": 15.0, "priority": 9}
+    await bob.request("track_settings", track=sid, **settings)
+    media = await dev.get("/api/v1/rooms/a/participants/bob/media")
+    assert set(media) == set(MediaInfo.__struct_fields__)
+    (track,) = media["tracks"]
+    assert (track["track"], track["identity"], track["source"]) == (sid, "alice", "camera")
+    unset = {"layer": None, "temporal": None, "paused": False}
+    assert track["settings"] == {**settings, **unset}
+    assert track["current"] is None
+    assert (await dev.get("/api/v1/rooms/a/participants/alice/media"))["tracks"] == []
+
+
 @pytest.mark.parametrize(
     ("body", "status", "error"),
     [
@@ -141,6 +160,8 @@ async def test_room_is_deleted(dev: Api) -> None:
         ("GET", "/api/v1/rooms/missing/participants", "room_not_found"),
         ("GET", "/api/v1/rooms/a/participants/missing", "participant_not_found"),
         ("GET", "/api/v1/rooms/a/participants/missing/tracks", "participant_not_found"),
+        ("GET", "/api/v1/rooms/a/participants/missing/media", "participant_not_found"),
+        ("GET", "/api/v1/rooms/missing/participants/alice/media", "room_not_found"),
         ("PATCH", "/api/v1/rooms/a/participants/alice/tracks/TR_missing", "track_not_found"),
     ],
 )
@@ -159,6 +180,7 @@ PATHS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("GET", "/api/v1/rooms/a"): [LIST, ADMIN],
     ("GET", "/api/v1/rooms/a/participants"): [ADMIN],
     ("GET", "/api/v1/rooms/a/participants/alice"): [ADMIN],
+    ("GET", "/api/v1/rooms/a/participants/alice/media"): [ADMIN],
     ("GET", "/api/v1/rooms/a/participants/alice/tracks"): [ADMIN],
     ("PATCH", "/api/v1/rooms/a/participants/alice/tracks/{track}"): [ADMIN],
     ("DELETE", "/api/v1/rooms/a/participants/alice"): [ADMIN],
@@ -184,6 +206,18 @@ async def test_each_route_wants_its_grant(guarded: Clients, method: str, path: s
             assert status < 300, grants
         else:
             assert (status, answer["error"]) == (403, "not_allowed"), grants
+
+
+async def test_what_one_receives_may_be_asked_with_ones_own_token(guarded: Clients) -> None:
+    await guarded.join(token=access_token("alice", **JOIN))
+    await guarded.join(token=access_token("bob", **JOIN))
+    path = "/api/v1/rooms/a/participants/alice/media"
+    media = await Api(guarded, access_token("alice", **JOIN)).get(path)
+    assert set(media) == set(MediaInfo.__struct_fields__)
+    for identity, room in (("bob", "a"), ("alice", "b"), ("", "a")):
+        token = access_token(identity, roomJoin=True, room=room)
+        status, problem = await Api(guarded, token).request("GET", path)
+        assert (status, problem["error"]) == (403, "not_allowed")
 
 
 @pytest.mark.parametrize(
@@ -290,6 +324,7 @@ async def test_schema_is_valid_and_has_the_answers_of_the_api(dev: Api) -> None:
         ("/api/v1/rooms/a/participants", "ParticipantList"),
         ("/api/v1/rooms/a/participants/alice", "ParticipantInfo"),
         ("/api/v1/rooms/a/participants/alice/tracks", "TrackList"),
+        ("/api/v1/rooms/a/participants/alice/media", "MediaInfo"),
         ("/api/v1/ice-servers", "IceServerList"),
         ("/healthz", "Health"),
     ):

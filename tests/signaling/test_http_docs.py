@@ -12,7 +12,7 @@ from aiohttp import web
 
 from signaling import http_api
 from signaling.app import create_app
-from signaling.messages import ERROR_NAMES, ParticipantInfo, RoomInfo, TrackInfo
+from signaling.messages import ERROR_NAMES, MediaInfo, ParticipantInfo, RoomInfo, TrackInfo
 from signaling.problems import STATUS, Problem
 from signaling.sdpfrag import parse_fragment
 
@@ -28,6 +28,7 @@ BODIES = {
     f"GET {API}/rooms/{{room}}": RoomInfo,
     f"GET {API}/rooms/{{room}}/participants": http_api.ParticipantList,
     f"GET {API}/rooms/{{room}}/participants/{{identity}}": ParticipantInfo,
+    f"GET {API}/rooms/{{room}}/participants/{{identity}}/media": MediaInfo,
     f"GET {API}/rooms/{{room}}/participants/{{identity}}/tracks": http_api.TrackList,
     f"PATCH {API}/rooms/{{room}}/participants/{{identity}}/tracks/{{track}}": TrackInfo,
 }

@@ -99,6 +99,11 @@ def test_every_object_has_its_section_with_all_fields(title: str) -> None:
             assert f"`{field}`" in section(title), f"{field} of {title}"
 
 
+def test_announced_layers_are_described() -> None:
+    for field in fields(messages.AnnouncedLayer):
+        assert f"`{field}`" in section("add_track")
+
+
 def test_candidates_are_described() -> None:
     for field in fields(messages.CandidateInit):
         assert f"`{field}`" in section("trickle")
