@@ -143,9 +143,10 @@ class Reception:
             allocation = self._allocate(carried, estimate, now)
         bandwidth = self._bandwidth
         ample = allocation.total >= allocation.wanted
-        if bandwidth is not None and not ample:
+        if bandwidth is not None and (not ample or estimate > bandwidth.estimator.estimate):
             forwarders = [s.slot.forwarder for s in carried if s.slot and s.slot.forwarder]
-            bandwidth.probe(allocation.goal, forwarders, now=now)
+            goal = max(allocation.goal, AMPLE * allocation.total)
+            bandwidth.probe(goal, forwarders, now=now)
         when = now + (IDLE_INTERVAL if ample else INTERVAL)
         if allocation.next_time is not None:
             when = min(when, max(allocation.next_time, now + 0.01))
