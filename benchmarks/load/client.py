@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import aiohttp
 
+from benchmarks.load.description import kind
 from benchmarks.load.failures import explain, is_out_of_files
 from benchmarks.load.histogram import Histogram
 from benchmarks.load.media import RIDS
@@ -108,6 +109,7 @@ class Client:
         sample.freezes_short = sum(short for short, _, _ in freezes)
         sample.freezes_long = sum(long for _, long, _ in freezes)
         sample.frozen_time = sum(seconds for _, _, seconds in freezes)
+        sample.video_streams = sum(kind(stream.codec) == "video" for stream in streams)
         layers = {RIDS[stream.layer] for stream in streams if 0 <= stream.layer < len(RIDS)}
         if self._context.plan.simulcast:
             sample.layer = ",".join(sorted(layers, key=RIDS.index))

@@ -194,8 +194,14 @@ class Connection:
         """The server's machine said that its port is closed."""
         if not self._refused_since:
             self._refused_since = now
-        elif now - self._refused_since > REFUSAL_TIMEOUT:
+            self.shared.scheduler.call_at(now + REFUSAL_TIMEOUT, self._ask_again)
+        elif now - self._refused_since >= REFUSAL_TIMEOUT:
             self._end("The server's media port is closed: the server has ended.")
+
+    def _ask_again(self, _now: float) -> None:
+        """Who sends little would not hear of it again for a long time."""
+        if self._refused_since and self._checks is not None:
+            self._send(self._checks.consent_check())
 
     def _readable_early(self, sock: socket.socket) -> None:
         """Before a path is chosen it matters where datagrams come from."""

@@ -178,6 +178,7 @@ class ClientSample:
         freezes_short: Gaps between decodable frames of over 200 ms.
         freezes_long: Of over 500 ms; each is a short one too.
         frozen_time: Seconds of all these gaps.
+        video_streams: How many streams of video came so far.
         layer: Rid or size of the simulcast layer that it receives; empty where unknown.
         note: What is other than was asked for, and goes on nevertheless; a sentence.
         out_of_files: Whether it failed because its process may open no more files.
@@ -209,6 +210,7 @@ class ClientSample:
     freezes_short: int = 0
     freezes_long: int = 0
     frozen_time: float = 0.0
+    video_streams: int = 0
     layer: str = ""
     note: str = ""
     out_of_files: bool = False

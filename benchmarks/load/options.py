@@ -22,6 +22,7 @@ from benchmarks.load.units import Unit, parse_quantity
 
 CODECS = ("vp8", "h264", "opus")
 FILES_OF_CLIENT = 3  # two sockets for media and one for signaling
+FILES_OF_PIPE = 3  # to a process of the tester: two ends at first, and one to hear of its end
 FILES_OF_PROCESS = 64  # pipes, libraries, the event loop
 DEFAULTS = {field.name: field.default for field in fields(LoadPlan)}
 
@@ -281,7 +282,18 @@ def check_open_files(plan: LoadPlan) -> None:
     """
     allow_many_files()
     limit = file_limit()
-    clients = plan.rooms * (plan.publishers + plan.subscribers)
+    here = FILES_OF_PROCESS + FILES_OF_PIPE * plan.processes
+    if here > limit:
+        raise LoadError(
+            f"{plan.processes} processes need {here} open files in this one, which may have "
+            f"{limit}: raise the limit (ulimit -n), or use fewer --processes."
+        )
+    publishers, subscribers = plan.publishers, plan.subscribers
+    if plan.scenario == "ramp" and plan.ramp_by in ("subscribers", "members"):
+        subscribers = max(subscribers, int(plan.ramp_from))
+        if plan.ramp_by == "members":
+            publishers = max(publishers, int(plan.ramp_from))
+    clients = plan.rooms * (publishers + subscribers)
     clients += plan.burst if plan.scenario == "burst" else 0
     needed = FILES_OF_PROCESS + FILES_OF_CLIENT * -(-clients // plan.processes)
     if needed > limit:

@@ -161,6 +161,8 @@ async def search(run: Run) -> None:
     repeated = False
     while load is not None:
         step, window = await ramp.step(load)
+        if TOO_MANY_FILES in step.reason:
+            break  # it would end so at any load in question
         if step.by_tester and not repeated:  # perhaps the machine was busy with something else
             repeated = True
             continue

@@ -207,9 +207,9 @@ PLOTS: tuple[tuple[str, Unit, tuple[tuple[str, str], ...]], ...] = (
         "Who dropped datagrams",
         "",
         (
-            ("the tester's sockets", "tester_drops"),
-            ("the server's", "server_drops"),
-            ("the kernel between them", "kernel_drops"),
+            ("tester", "tester_drops"),
+            ("server", "server_drops"),
+            ("kernel", "kernel_drops"),
         ),
     ),
 )

@@ -157,6 +157,8 @@ class Run:
     def _tell_notes(self) -> None:
         """Tell what is new of what is not as it was asked for."""
         notes = self._collector.notes()
+        if self._stats.problem:
+            notes[self._stats.problem] = 1
         if self._collector.out_of_files() and not self._collector.count("joining"):
             # Known from the first time on: later, those who fitted leave.
             old = [note for note in self.result.notes if note.startswith(OUT_OF_FILES)]
@@ -168,7 +170,7 @@ class Run:
 
     def _out_of_files(self) -> str:
         fitted = self._collector.count("connected")
-        asked = fitted + self._collector.count("failed")
+        asked = max(fitted, len(self.population.present))
         processes = math.ceil(self.plan.processes * asked / max(fitted, 1))
         return (
             f"{OUT_OF_FILES}: a process may have {file_limit()}, and {fitted} of {asked} clients "

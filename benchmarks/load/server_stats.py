@@ -40,7 +40,13 @@ class ServerReading:
 
 
 class ServerStats(Protocol):
-    """Where readings come from."""
+    """Where readings come from.
+
+    Attributes:
+        problem: Why there are none, a sentence; empty where there are some, or none are wanted.
+    """
+
+    problem: str
 
     async def read(self) -> ServerReading | None:
         """What it has used so far; None when the process has ended."""
@@ -52,6 +58,8 @@ class ServerStats(Protocol):
 class NoStats:
     """For a server of which nothing is known."""
 
+    problem = ""
+
     async def read(self) -> ServerReading:
         """An empty reading."""
         return ServerReading()
@@ -62,6 +70,8 @@ class NoStats:
 
 class ProcessStats:
     """A process of this machine and all its descendants, from /proc."""
+
+    problem = ""
 
     def __init__(self, pid: int) -> None:
         """Watch process `pid`.
@@ -123,21 +133,29 @@ class MetricsStats:
     """A page of the server: Prometheus text, or JSON with `process: {cpu_time, memory}`."""
 
     def __init__(self, url: str) -> None:
+        self.problem = ""
         self._url = url
         self._http: aiohttp.ClientSession | None = None
+        self._said_something = False
 
     async def read(self) -> ServerReading:
         """What the page says; nothing when it does not come, as in a moment of heavy load."""
         if self._http is None:
             self._http = aiohttp.ClientSession(timeout=TIMEOUT)
+        reading, problem = ServerReading(), ""
         try:
             async with self._http.get(self._url) as response:
                 body = await response.content.read(MAX_BODY)
-                if response.status != 200:
-                    return ServerReading()
-                return parse_page(body.decode("utf-8", "replace"))
+                if response.status == 200:
+                    reading = parse_page(body.decode("utf-8", "replace"))
+                    problem = "tells neither CPU time nor memory"
+                else:
+                    problem = f"does not come ({response.status})"
         except (aiohttp.ClientError, TimeoutError, ValueError):
-            return ServerReading()
+            problem = "does not come"
+        self._said_something |= reading != ServerReading()
+        self.problem = "" if self._said_something else f"The page {self._url} {problem}."
+        return reading
 
     async def close(self) -> None:
         """Close the connection."""

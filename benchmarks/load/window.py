@@ -134,7 +134,7 @@ class Window:
         received = self.total("packets_received")
         viewed = self.total("packets_received", viewers)
         publishers = [span for span in self.spans if span.new.publishes]
-        watched = sum(span.watched for span in viewers)
+        watched = sum(span.watched * span.new.video_streams for span in viewers)
         joined = [span for span in self.spans if span.old is None or span.old.join_time is None]
         joined = [span for span in joined if span.new.join_time is not None] or self.spans
         cpu = self.server_cpu_time

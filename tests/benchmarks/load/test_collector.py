@@ -135,6 +135,45 @@ def test_window_is_the_difference_of_two_moments() -> None:
     assert metrics["silent"] == 0
 
 
+def test_frozen_time_is_a_share_of_all_streams_that_were_watched() -> None:
+    collector = Collector(now=0.0)
+    collector.receive(Sample(0, 0.0, [viewer(1, 1, frozen_time=1.0, video_streams=2)]))
+    window = collector.begin(NOTHING, now=0.0)
+    collector.receive(Sample(0, 10.0, [viewer(1, 1, frozen_time=6.0, video_streams=2)]))
+    collector.end(window, NOTHING, now=10.0)
+    assert window.metrics()["frozen"] == pytest.approx(0.25)
+
+
+def test_what_kernel_and_server_dropped_and_publishers_left_out_are_differences() -> None:
+    collector = Collector(now=0.0)
+    publisher = replace(PUBLISHER, packets_dropped=5, packets_resent=4, plis_heard=1)
+    collector.receive(Sample(0, 1.0, [publisher, viewer(100, 90)]))
+    window = collector.begin(ServerReading(drops=3, kernel_drops=50), now=1.0)
+    collector.tick(ServerReading(drops=3, kernel_drops=50), now=1.0)
+    publisher = replace(PUBLISHER, packets_dropped=25, packets_resent=14, plis_heard=4)
+    sample = Sample(0, 2.0, [publisher, viewer(200, 183)], backlog=0.04)
+    collector.receive(sample)
+    reading = ServerReading(drops=10, kernel_drops=52)
+    point = collector.tick(reading, now=2.0)
+    collector.end(window, reading, now=2.0)
+    assert (point.server_drops, point.kernel_drops, point.tester_backlog) == (7, 2, 0.04)
+    metrics = window.metrics()
+    assert (metrics["server_drops"], metrics["kernel_drops"]) == (7, 2)
+    assert (metrics["dropped_on_purpose"], metrics["resent"]) == (20, 10)
+    assert (metrics["packets_lost"], metrics["server_plis"]) == (7, 3)
+    assert metrics["tester_backlog"] == 0.04
+
+
+def test_notes_are_counted_and_exhaustion_is_known() -> None:
+    collector = Collector(now=0.0)
+    clients = [viewer(0, 0, f"s{n}", note="No simulcast.") for n in range(3)]
+    collector.receive(Sample(0, 1.0, clients))
+    assert collector.notes() == {"No simulcast.": 3}
+    assert not collector.out_of_files()
+    collector.receive(Sample(0, 2.0, [viewer(0, 0, "s4", state="failed", out_of_files=True)]))
+    assert collector.out_of_files()
+
+
 def test_bystanders_are_those_who_were_there_all_the_time() -> None:
     collector = Collector(now=0.0)
     stays, goes = viewer(100, 100), viewer(100, 100, "s2")

@@ -6,14 +6,22 @@ from asyncio.subprocess import Process
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from benchmarks.load import cli, run
+from benchmarks.load.model import LoadPlan
+from benchmarks.load.process import ProcessFleet
+from benchmarks.load.progress import Silence
 from benchmarks.load.report_json import from_json
+from benchmarks.load.result import Point
 from benchmarks.load.scenarios import SCENARIOS
+from benchmarks.load.server_stats import NoStats
 from tests.support.load import Ended, end_of, load, start_load
 from tests.support.server import API_KEY, API_SECRET, running_server, server_process
 
-SHORT = ("--duration", "1s", "--warmup", "100ms", "--packets-per-frame", "2")
-LONG = ("--duration", "60s", "--warmup", "0s", "--packets-per-frame", "2")
+QUICK = ("--interval", "100ms", "--packets-per-frame", "2")
+SHORT = ("--duration", "1s", "--warmup", "100ms", *QUICK)
+LONG = ("--duration", "60s", "--warmup", "0s", *QUICK)
 NOWHERE = "http://127.0.0.1:9"  # discard; nobody listens
 
 
@@ -61,10 +69,10 @@ async def test_something_that_is_no_media_server_is_one_sentence() -> None:
 async def test_refused_token_is_one_sentence() -> None:
     keys = {"api_key": API_KEY, "api_secret": API_SECRET}
     async with running_server(**keys) as server:
-        assert_one_clear_sentence(await load(server.url), "401")
-        assert_one_clear_sentence(await load(server.url, "--token", "forged"), "401")
         wrong = ("--api-key", API_KEY, "--api-secret", API_SECRET + "!")
-        assert_one_clear_sentence(await load(server.url, *wrong), "401")
+        flags = ((), ("--token", "forged"), wrong)
+        for ended in await asyncio.gather(*(load(server.url, *QUICK, *each) for each in flags)):
+            assert_one_clear_sentence(ended, "refused the token", "401")
 
 
 async def test_tokens_are_made_with_the_key_and_are_in_no_report(tmp_path: Path) -> None:
@@ -97,13 +105,37 @@ async def test_server_that_dies_midway_leaves_a_partial_result(tmp_path: Path) -
     assert len(result.points) > 1
 
 
-async def test_server_that_dies_is_noticed_without_its_process_too() -> None:
+@pytest.mark.parametrize(
+    ("protocol", "sentence"),
+    [("whip", "media port is closed"), ("aiosfu", "The server closed the WebSocket")],
+)
+async def test_server_that_is_killed_is_noticed_without_its_process_too(
+    protocol: str, sentence: str
+) -> None:
     async with server_process() as server:
-        process = await start_load(server.url, *LONG)
+        process = await start_load(server.url, *LONG, "--protocol", protocol)
         await measuring(process)
+        await asyncio.sleep(1)  # something to measure
         server.process.kill()
         ended = await end_of(process)
-    assert_one_clear_sentence(ended, "Nothing has come from the server for 10 s", code=1)
+    assert_one_clear_sentence(ended, "All clients were cut off", sentence, code=1)
+
+
+async def test_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "MAX_SILENCE", 1.0)
+    async with server_process() as server:
+        plan = LoadPlan(server.url, duration=60.0, warmup=0.0, packets_per_frame=2, interval=0.1)
+
+        class Watch(Silence):
+            def update(self, point: Point) -> None:
+                if point.measured and point.packets_received and server.process.returncode is None:
+                    server.process.send_signal(signal.SIGSTOP)
+
+        runs = run.Run(plan, ProcessFleet, NoStats(), Watch())
+        result = await runs.execute(SCENARIOS["steady"].play, stop=asyncio.Event())
+        server.process.send_signal(signal.SIGCONT)
+    assert result.interrupted == "Nothing has come from the server for 1 s."
+    assert result.measured > 0
 
 
 async def test_ctrl_c_ends_with_what_was_measured(tmp_path: Path) -> None:
@@ -124,6 +156,38 @@ async def test_too_many_open_files_are_told_before_anything_is_done() -> None:
     assert_one_clear_sentence(ended, "200 open files", "--processes 3")
 
 
+async def test_too_many_open_files_in_mid_run_leave_a_partial_result(tmp_path: Path) -> None:
+    document = tmp_path / "result.json"
+    ramp = (
+        "--scenario",
+        "ramp",
+        "--ramp-by",
+        "subscribers",
+        "--ramp-from",
+        "10",
+        "--ramp-to",
+        "60",
+    )
+    steps = ("--step-duration", "300ms", "--ramp-factor", "6", "--max-delay", "5s")
+    files = ("--json", str(document), "--join-rate", "0")
+    async with server_process() as server:
+        ended = await load(server.url, *ramp, *steps, *QUICK, *files, open_files=100)
+    sentence = "The tester ran out of open files: a process may have 100, and"
+    assert_one_clear_sentence(ended, sentence, "clients fitted. Use --processes 2", code=1)
+    assert f"Note: {sentence}" in ended.errors  # at once
+    result = from_json(document.read_bytes())
+    assert result.knee is not None
+    assert result.knee.load == 10
+    assert not result.knee_is_certain
+    assert "Too many files are open" in result.steps[-1].reason
+    assert result.steps[-1].by_tester
+
+
+async def test_too_many_processes_are_told() -> None:
+    ended = await load(NOWHERE, "--processes", "60", open_files=75)
+    assert_one_clear_sentence(ended, "60 processes need 244 open files", "may have 75")
+
+
 async def test_process_that_is_not_there_is_told() -> None:
     ended = await load(NOWHERE, "--server-pid", str(2**22 + 1))
     assert_one_clear_sentence(ended, "no process")
@@ -141,6 +205,11 @@ async def test_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     ("arguments", "sentence"),
     [
         (("nowhere",), "is no URL"),
+        (("http://[bad",), "is no URL"),
+        (("http://127.0.0.1:99999",), "is no URL"),
+        (("ws://127.0.0.1:9",), "for WebSockets give --protocol"),
+        ((NOWHERE, "--simulcast", "--codec", "opus"), "is for video"),
+        ((NOWHERE, "--interval", "1ms"), "50 ms at least"),
         ((NOWHERE, "--scenario", "party"), "'party' is not one of"),
         ((NOWHERE, "--fail-if", "loss"), "is not like"),
         ((NOWHERE, "--fail-if", "beauty<1"), 'no figure "beauty"'),
@@ -155,8 +224,12 @@ async def test_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         ((NOWHERE, "--scenario", "ramp", "--ramp-by", "packets"), "--packets-per-frame"),
     ],
 )
-async def test_wrong_usage_is_told(arguments: tuple[str, ...], sentence: str) -> None:
-    assert_one_clear_sentence(await load(*arguments), sentence)
+def test_wrong_usage_is_told(arguments: tuple[str, ...], sentence: str) -> None:
+    ended = CliRunner().invoke(cli.load, arguments)
+    assert ended.exit_code == 2
+    last = ended.stderr.strip().splitlines()[-1]
+    assert last.startswith("Error: ")
+    assert sentence in last
 
 
 def test_every_scenario_says_what_it_is() -> None:

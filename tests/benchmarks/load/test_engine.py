@@ -1,6 +1,8 @@
 """The whole engine against real servers: processes, sockets, ICE, DTLS, SRTP, RTP, RTCP."""
 
+import itertools
 import os
+import resource
 import shutil
 import socket
 from pathlib import Path
@@ -212,6 +214,19 @@ async def test_an_unusable_file_ends_it_before_it_begins(tmp_path: Path) -> None
         await fleet.close()
 
 
+async def test_processes_that_cannot_be_started_are_told() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    there = {int(name) for name in os.listdir("/proc/self/fd")}
+    free = itertools.islice((number for number in itertools.count() if number not in there), 9)
+    fleet = ProcessFleet(LoadPlan("", processes=20, packets_per_frame=1), lambda _: None)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(free), limits[1]))
+    try:
+        with pytest.raises(LoadError, match=r"Only [1-4] of 20 processes.*Too many open files"):
+            await fleet.open()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
 @pytest.mark.skipif(shutil.which("janus") is None, reason="needs Janus")
 @pytest.mark.parametrize("transport", ["http", "websocket"])
 async def test_janus_is_spoken_to(transport: str) -> None:
@@ -233,13 +248,9 @@ async def test_janus_is_spoken_to(transport: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("janus") is None, reason="needs Janus")
-async def test_janus_takes_simulcast_and_sends_the_best_layer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    options = {"packets_per_frame": 0, "simulcast": True, "bitrate": 800_000}
+async def test_janus_takes_simulcast_and_sends_the_best_layer(simulcast_clip) -> None:
     with janus_server(loopback().server) as server:
-        async with crew(server.url, protocol="janus", **options) as load:
+        async with crew(server.url, protocol="janus", **simulcast_clip) as load:
             await load.fleet.join([PUBLISHER])
             await load.reach(PUBLISHER, lambda sample: sample.state == "connected")
             await load.fleet.join([WATCHERS[0]])
@@ -249,14 +260,12 @@ async def test_janus_takes_simulcast_and_sends_the_best_layer(
 
 
 async def test_a_server_that_takes_no_simulcast_gets_the_largest_encoding_and_it_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    simulcast_clip,
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    options = {"packets_per_frame": 0, "simulcast": True, "bitrate": 800_000}
     async with (
         running_server() as server,
         whip_proxy(server.url, edit_offer=without_simulcast) as url,
-        crew(url, **options) as load,
+        crew(url, **simulcast_clip) as load,
     ):
         await load.fleet.join([PUBLISHER, WATCHERS[0]])
         await load.reach(WATCHERS[0], lambda sample: sample.layer)

@@ -117,6 +117,9 @@ async def test_delay_jitter_and_freezes_are_those_of_the_path() -> None:
     # The end of the stream lasts for some time, and may be taken for one more freeze.
     assert sample.freezes_short - len(frozen) in (0, 1)
     assert sample.freezes_long - sum(gap > 0.5 for gap in frozen) in (0, 1)
+    assert sample.frozen_time > 0.98 * sum(frozen)
+    if sample.freezes_short == len(frozen):
+        assert sample.frozen_time == pytest.approx(sum(frozen), rel=0.02)
     delays = sorted(went - each.came for each, went in packets)
     for percent in (50, 90):
         truth = delays[len(delays) * percent // 100]

@@ -21,6 +21,8 @@ SHORT = (
     "2",
     "--packet-size",
     "300",
+    "--interval",
+    "100ms",
 )
 
 

@@ -8,8 +8,15 @@ import pytest
 from aiohttp import web
 
 from benchmarks.load.model import LoadError
-from benchmarks.load.server_stats import MetricsStats, ProcessStats, parse_page, server_stats
+from benchmarks.load.server_stats import (
+    MetricsStats,
+    ProcessStats,
+    ServerReading,
+    parse_page,
+    server_stats,
+)
 from tests.support.polling import until
+from tests.support.server import running_server
 
 # A parent that does nothing, and a child that is busy for as long as it is told.
 BUSY_CHILD = (
@@ -118,7 +125,34 @@ async def test_page_comes_from_the_server_and_its_absence_is_no_error() -> None:
     stats, missing = MetricsStats(f"{url}/metrics"), MetricsStats(f"{url}/nothing")
     assert (await stats.read()).cpu_time == 3
     assert (await missing.read()).cpu_time is None
+    assert missing.problem == f"The page {url}/nothing does not come (404)."
     await runner.cleanup()
     assert (await stats.read()).cpu_time is None
+    assert stats.problem == ""  # it did come before
     await stats.close()
     await missing.close()
+
+
+async def test_page_of_our_own_server_tells_its_cpu_time_and_memory() -> None:
+    async with running_server() as server:
+        stats = MetricsStats(f"{server.url}/healthz")
+        before = await stats.read()
+        busy_until = time.process_time() + 0.1
+        while time.process_time() < busy_until:
+            pass
+        after = await stats.read()
+        await stats.close()
+    assert stats.problem == ""
+    assert before.cpu_time is not None
+    assert after.cpu_time is not None
+    assert after.cpu_time - before.cpu_time >= 0.07
+    assert after.memory is not None
+    assert 5e6 < after.memory < 5e9
+
+
+async def test_page_that_tells_nothing_is_a_problem() -> None:
+    async with running_server() as server:
+        stats = MetricsStats(f"{server.url}/blank")
+        assert await stats.read() == ServerReading()
+        await stats.close()
+        assert stats.problem == f"The page {server.url}/blank tells neither CPU time nor memory."
