@@ -57,20 +57,27 @@ class TrackSource(Protocol):
 
 
 class _Group:
-    """The forwarders of one layout: those in a flow, and those who look at each packet."""
+    """The forwarders of one layout: those in a flow, those who look at each packet, and the idle.
 
-    __slots__ = ("flows", "layout", "singles")
+    What a viewer has hidden costs nothing: nobody goes through the idle ones.
+    """
+
+    __slots__ = ("flows", "idle", "layout", "singles")
 
     def __init__(self, layout: HeaderLayout) -> None:
         self.layout = layout
         self.flows: dict[int, Flow] = {}
         self.singles: list[Forwards] = []
+        self.idle: list[Forwards] = []
 
     def __len__(self) -> int:
-        return len(self.singles) + sum(len(flow.members) for flow in self.flows.values())
+        return len(self.everyone())
 
     def place(self, forwarder: Forwards) -> None:
         """Where it belongs now."""
+        if forwarder.idle:
+            self.idle.append(forwarder)
+            return
         ssrc = forwarder.following
         if ssrc is None:
             self.singles.append(forwarder)
@@ -83,7 +90,8 @@ class _Group:
 
     def everyone(self) -> list[Forwards]:
         """All forwarders."""
-        return self.singles + [m for flow in self.flows.values() for m in flow.members]
+        members = [m for flow in self.flows.values() for m in flow.members]
+        return [*self.singles, *members, *self.idle]
 
     def take_singles(self) -> list[Forwards]:
         """Take out those who look at each packet; `place` them again."""
@@ -100,15 +108,18 @@ class _Group:
     def take_all(self) -> list[Forwards]:
         """Take everyone out; `place` them again."""
         taken = self.take_singles()
+        taken += self.idle
+        self.idle = []
         for flow in list(self.flows.values()):
             taken += self.take(flow)
         return taken
 
     def remove(self, forwarder: Forwards) -> bool:
         """Take this one out; returns whether it was in."""
-        if forwarder in self.singles:
-            self.singles.remove(forwarder)
-            return True
+        for others in (self.singles, self.idle):
+            if forwarder in others:
+                others.remove(forwarder)
+                return True
         for flow in self.flows.values():
             if forwarder in flow.members:
                 flow.remove(forwarder)

@@ -22,6 +22,10 @@ class Forwards(Protocol):
     lane: Lane
 
     @property
+    def idle(self) -> bool:
+        """Whether it sends nothing, whatever comes."""
+
+    @property
     def following(self) -> int | None:
         """The stream whose packets it sends as they come; None while it has to look at each."""
 

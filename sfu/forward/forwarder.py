@@ -191,6 +191,11 @@ class Forwarder:
     # -- in a flow
 
     @property
+    def idle(self) -> bool:
+        """Whether it sends nothing, whatever comes."""
+        return self._target is None
+
+    @property
     def following(self) -> int | None:
         """The stream whose packets are simply sent; None while each has to be looked at."""
         source, target = self._source, self._target

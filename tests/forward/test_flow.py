@@ -1,5 +1,6 @@
 """Subscribers in one flow share its work, and nothing else."""
 
+from sfu.room.media_settings import TrackSettings
 from sfu.room.subscription import Slot
 from sfu.wire.parameters import VP8
 from tests.support.virtual_room import Member, Receiver, Sender, VirtualServer
@@ -99,3 +100,24 @@ def test_a_late_packet_goes_to_those_who_were_there_when_it_should_have_come() -
     assert known < set(late.packets)
     numbers = sorted(late.packets)
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def test_nobody_goes_through_those_who_have_hidden_the_track() -> None:
+    room = Room()
+    member, slot, receiver = room.viewer(1)
+    room.play(5)
+    now = room.server.time.now
+    member.participant.set_track_settings(room.track.sid, TrackSettings(visible=False), now=now)
+    room.play(1)
+    before = len(receiver.packets)
+    assert before
+    assert slot.forwarder
+    looked = []
+    slot.forwarder.forward = lambda packets, *, now: looked.append(now)  # type: ignore[method-assign]
+    room.play(5)
+    assert not looked
+    assert len(receiver.packets) == before
+    del slot.forwarder.forward
+    member.participant.set_track_settings(room.track.sid, TrackSettings(), now=room.server.time.now)
+    room.play(30)
+    assert len(receiver.packets) > before
