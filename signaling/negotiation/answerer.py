@@ -16,7 +16,7 @@ from sfu.wire.sdp import Direction, ExtMap, MediaSection, Rid, SessionDescriptio
 from signaling.negotiation import description, peer
 from signaling.negotiation.codecs import Format, common_formats
 from signaling.negotiation.description import LocalTransport, SendSlot
-from signaling.negotiation.extensions import common_extensions
+from signaling.negotiation.extensions import common_extensions, without_needless
 from signaling.negotiation.simulcast import common_rids, simulcast_lines
 
 Slots = Mapping[str, SendSlot] | Callable[[MediaSection], SendSlot | None]
@@ -186,6 +186,8 @@ def _media(
     slot = slots(section) if section.direction in ("recvonly", "sendrecv") else None
     receive = receive and section.direction in ("sendonly", "sendrecv")
     extensions = common_extensions(section, kind)
+    if slot is None:
+        extensions = without_needless(extensions, formats)
     rids = common_rids(section, formats, extensions) if receive else ()
     return _Media(section, kind, formats, extensions, rids, receive, slot)
 

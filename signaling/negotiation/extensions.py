@@ -1,7 +1,10 @@
 """RTP header extensions (RFC 8285): those of the peer that we take, and those that we offer."""
 
+from collections.abc import Sequence
+
 from sfu.wire.parameters import Extension, Kind
 from sfu.wire.sdp import Direction, ExtMap, MediaSection
+from signaling.negotiation.codecs import Format
 
 # What we read from publishers, and repair or make for subscribers.
 SUPPORTED: dict[Kind, tuple[str, ...]] = {
@@ -24,6 +27,8 @@ SUPPORTED: dict[Kind, tuple[str, ...]] = {
 }
 # RIDs are for what comes in: a subscriber gets one layer on one SSRC.
 _NOT_SENT = (Extension.RID, Extension.REPAIRED_RID)
+# Codecs whose own payload descriptors tell pictures and layers.
+_SELF_DESCRIBING = ("VP8", "VP9")
 
 # URI → id in all our offers. BUNDLE wants one meaning per id; these are Chrome's, below 15 so that
 # one-byte headers do.
@@ -58,6 +63,19 @@ def common_extensions(section: MediaSection, kind: Kind) -> tuple[ExtMap, ...]:
             ids.add(each.id)
             taken[each.uri] = ExtMap(each.id, each.uri, _REVERSE[each.direction])
     return tuple(taken.values())
+
+
+def without_needless(
+    extensions: tuple[ExtMap, ...], formats: Sequence[Format]
+) -> tuple[ExtMap, ...]:
+    """What to answer to a publisher that prefers the first of these formats.
+
+    Where dependency descriptors are agreed on, Chromium leaves picture ids and layers out of VP8's
+    payload, and there is a descriptor to rewrite for each subscriber in place of two numbers.
+    """
+    if not formats or formats[0].codec.name not in _SELF_DESCRIBING:
+        return extensions
+    return tuple(each for each in extensions if each.uri != Extension.DEPENDENCY_DESCRIPTOR)
 
 
 def received(extensions: tuple[ExtMap, ...]) -> dict[int, str]:

@@ -1,11 +1,15 @@
-from sfu.wire.parameters import Extension
+import pytest
+
+from sfu.wire.parameters import AV1, VP8, VP9, Codec, Extension, h264
 from sfu.wire.sdp import ExtMap, MediaSection, parse_sdp
+from signaling.negotiation.codecs import Format
 from signaling.negotiation.extensions import (
     OFFERED_IDS,
     common_extensions,
     offered_extensions,
     received,
     sent,
+    without_needless,
 )
 from tests.support.descriptions import sample
 
@@ -58,6 +62,17 @@ def test_rids_are_never_sent():
     agreed = common_extensions(section(ExtMap(10, Extension.RID)), "video")
     assert received(agreed) == {10: Extension.RID}
     assert sent(agreed) == {}
+
+
+@pytest.mark.parametrize(
+    ("preferred", "described"),
+    [(VP8, False), (VP9, False), (AV1, True), (h264("constrained-baseline", 1), True)],
+)
+def test_publishers_describe_frames_where_their_payloads_do_not(preferred: Codec, described: bool):
+    extensions = (ExtMap(4, Extension.MID), ExtMap(9, Extension.DEPENDENCY_DESCRIPTOR))
+    formats = [Format(96, preferred), Format(45, AV1)]
+    kept = without_needless(extensions, formats)
+    assert kept == (extensions if described else extensions[:1])
 
 
 def test_ids_that_cannot_be_used_are_left_out():
