@@ -274,11 +274,11 @@ async def test_a_server_that_takes_no_simulcast_gets_the_largest_encoding_and_it
 
 
 NONSENSE = {
-    "no description": ("v=1\r\nhello", "description is malformed"),
-    "a page": ("<html>", "description is malformed"),
+    "no-description": ("v=1\r\nhello", "description is malformed"),
+    "a-page": ("<html>", "description is malformed"),
     "nothing": ("", "description is malformed"),
-    "no text": (b"\xff\xfe\x00\x80", "description is malformed"),
-    "half of one": (
+    "no-text": (b"\xff\xfe\x00\x80", "description is malformed"),
+    "half-of-one": (
         "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
         "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=rtpmap:96 VP8/90000\r\n",
         "lacks ICE credentials",
@@ -286,34 +286,41 @@ NONSENSE = {
 }
 
 
-@pytest.mark.parametrize("name", NONSENSE)
-async def test_a_server_that_answers_nonsense_is_told(name: str) -> None:
-    body, sentence = NONSENSE[name]
+async def test_a_server_that_answers_nonsense_is_told() -> None:
+    specs = [ClientSpec(name, name, publishes=True) for name in NONSENSE]
 
-    async def answer(_request: web.Request) -> web.Response:
-        body_ = body if isinstance(body, bytes) else body.encode()
-        return web.Response(status=201, body=body_, headers={"Location": "/session"})
+    async def answer(request: web.Request) -> web.Response:
+        body, _ = NONSENSE[request.path.split("/")[1]]
+        data = body if isinstance(body, bytes) else body.encode()
+        return web.Response(status=201, body=data, headers={"Location": "/session"})
 
-    async with serving(answer) as url, crew(url) as load:
-        await load.fleet.join([PUBLISHER])
-        await load.reach(PUBLISHER, lambda sample: sample.state == "failed")
-        assert sentence in load[PUBLISHER].error
+    async with serving(answer) as url, crew(f"{url}/{{room}}/{{kind}}") as load:
+        await load.fleet.join(specs)
+        for spec in specs:
+            await load.reach(spec, lambda sample: sample.state == "failed")
+            assert NONSENSE[spec.name][1] in load[spec].error
 
 
-@pytest.mark.parametrize("said", ["[1, 2]", "nope{", '"x"', '{"type": "error", "id": 1}'])
 @pytest.mark.parametrize("protocol", ["aiosfu", "janus"])
-async def test_nonsense_over_a_websocket_is_told(protocol: str, said: str) -> None:
+async def test_nonsense_over_a_websocket_is_told(protocol: str) -> None:
+    said = ["[1, 2]", "nope{", '"x"', '{"type": "error", "id": 1}']
+    specs = [ClientSpec(f"client-{n}-", "room", publishes=True) for n in range(len(said))]
+
     async def babble(request: web.Request) -> web.WebSocketResponse:
         web_socket = web.WebSocketResponse()
         await web_socket.prepare(request)
-        async for _ in web_socket:
-            await web_socket.send_str(said)
+        async for message in web_socket:
+            (number,) = (n for n in range(len(said)) if f"client-{n}-" in message.data)
+            await web_socket.send_str(said[number])
         return web_socket
 
     options = {"protocol": protocol, "join_timeout": 1.0}
     async with serving(babble) as url, crew(url.replace("http", "ws", 1), **options) as load:
-        await load.fleet.join([PUBLISHER])
-        await load.reach(PUBLISHER, lambda sample: sample.state == "failed")
-        error = load[PUBLISHER].error
-        # Janus may say anything that is not an answer at any time.
-        assert "cannot be understood" in error or (protocol == "janus" and "within 1 s" in error)
+        await load.fleet.join(specs)
+        for spec in specs:
+            await load.reach(spec, lambda sample: sample.state == "failed")
+            error = load[spec].error
+            # Janus may say anything that is not an answer at any time.
+            assert "cannot be understood" in error or (
+                protocol == "janus" and "within 1 s" in error
+            )

@@ -32,7 +32,7 @@ async def relayed(policy: Policy, **options) -> AsyncIterator[tuple[Crew, UdpRel
         async with (
             running_server() as server,
             whip_proxy(server.url, **edits) as url,
-            crew(url, stamp_every=1, **options) as load,
+            crew(url, **{"stamp_every": 1, "fps": 60.0, **options}) as load,
         ):
             await load.fleet.join([PUBLISHER])
             await load.reach(PUBLISHER, lambda sample: sample.state == "connected")

@@ -14,7 +14,7 @@ from tests.support.server import ServerProcess, server_process
 
 SHORT = (
     "--duration",
-    "2s",
+    "1s",
     "--warmup",
     "200ms",
     "--packets-per-frame",
@@ -86,7 +86,7 @@ async def test_rooms(server: ServerProcess, tmp_path: Path) -> None:
 
 
 async def test_churn(server: ServerProcess, tmp_path: Path) -> None:
-    arguments = ("--subscribers", "4", "--churn-rate", "3")
+    arguments = ("--subscribers", "4", "--churn-rate", "5")
     result = await play(server, tmp_path / "result", "churn", *arguments)
     left = [client for client in result.clients if client.state == "left"]
     assert 3 <= len(left) <= 6
