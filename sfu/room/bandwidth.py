@@ -7,6 +7,7 @@ from sfu.congestion.estimator import BandwidthEstimator
 from sfu.congestion.probe import ProbeCluster
 from sfu.forward.forwarder import Forwarder
 from sfu.forward.lane import Lane
+from sfu.room.trace import Trace
 from sfu.timers import Timer, Timers
 from sfu.wire.rtcp import ReceiverEstimatedMaximumBitrate, ReportBlock, RtcpPacket
 from sfu.wire.twcc import TransportFeedback
@@ -28,12 +29,14 @@ class Bandwidth:
     Attributes:
         estimator: The estimate and what it comes from.
         fed: Whether its client gives feedback that is more than receiver reports.
+        trace: Records what the estimator sees; None for nothing.
     """
 
     def __init__(self, *, lane: Lane, timers: Timers) -> None:
         """Nothing is known yet."""
         self.estimator = BandwidthEstimator(start=START, minimum=MINIMUM, maximum=MAXIMUM)
         self.fed = False
+        self.trace: Trace | None = None
         self.on_change: Callable[[float], None] = _ignore
         self._lane = lane
         self._timers = timers
@@ -48,7 +51,6 @@ class Bandwidth:
 
     def begin(self, *, transport_cc: bool, remb: bool, now: float) -> None:
         """The client has agreed to give this feedback."""
-        del now
         fed = transport_cc or remb
         if fed and not self.fed:
             self.fed = True
@@ -56,6 +58,11 @@ class Bandwidth:
             self._lane.estimated(self.estimator.estimate)
         elif not self.fed and self._lane.on_sent is None:
             self.estimator = BandwidthEstimator(start=MAXIMUM, minimum=MINIMUM, maximum=MAXIMUM)
+        else:
+            return
+        if self.trace is not None:
+            start = self.estimator.estimate
+            self.trace.path(start=start, minimum=MINIMUM, maximum=MAXIMUM, now=now)
 
     def close(self) -> None:
         """The transport has ended."""
@@ -88,6 +95,8 @@ class Bandwidth:
         if self._started_at is None:
             self._started_at = now
         self.estimator.sent(first, sizes, now=now, cluster=cluster)
+        if self.trace is not None:
+            self.trace.sent(first, sizes, cluster, now=now)
         if self._timer is None:
             self._arm()
 
@@ -96,15 +105,22 @@ class Bandwidth:
         self._timer = None if when is None else self._timers.call_at(when, self._check)
 
     def _check(self, now: float) -> None:
+        if self.trace is not None:
+            self.trace.check(now=now)
         self.estimator.handle_timer(now=now)
         self._arm()
         self._notice(now)
 
     def receive(self, packet: RtcpPacket, *, now: float) -> None:
         """Take feedback that is not about one stream."""
+        trace = self.trace
         if isinstance(packet, TransportFeedback):
+            if trace is not None:
+                trace.feedback(packet, now=now)
             self.estimator.receive_feedback(packet, now=now)
         elif isinstance(packet, ReceiverEstimatedMaximumBitrate):
+            if trace is not None:
+                trace.remb(packet.bitrate, now=now)
             self.estimator.receive_remb(packet.bitrate, now=now)
         else:
             return
@@ -117,11 +133,15 @@ class Bandwidth:
         if not blocks:
             return
         lost = sum(block.fraction_lost for block in blocks) / 256 / len(blocks)
+        if self.trace is not None:
+            self.trace.report(lost, round_trip, now=now)
         self.estimator.receive_report(lost, round_trip, now=now)
         self._notice(now)
 
     def _notice(self, now: float) -> None:
         estimate = self.estimator.estimate
+        if self.trace is not None:
+            self.trace.sample(self.estimator, now=now)
         if self.fed:
             self._lane.estimated(estimate)
         if abs(estimate - self._told) <= NOTICE * self._told or (
@@ -137,7 +157,10 @@ class Bandwidth:
         """Find out whether `goal` bit/s go through, if it is time to."""
         if not self.fed:
             return
-        cluster = self.estimator.probe(goal=goal, sending=self.sending(now=now), now=now)
+        sending = self.sending(now=now)
+        cluster = self.estimator.probe(goal=goal, sending=sending, now=now)
+        if self.trace is not None:
+            self.trace.probe(goal, sending, cluster, now=now)
         if cluster is None:
             return
         carriers = [forwarder for forwarder in forwarders if forwarder.rtx_ssrc is not None]

@@ -19,6 +19,7 @@ from sfu.timers import Timer, Timers
 if TYPE_CHECKING:
     from sfu.room.events import Quality
     from sfu.room.subscription import Slot, Subscription, Subscriptions
+    from sfu.room.trace import Trace
     from sfu.room.track import Track
 
 INTERVAL = 0.25  # s between two looks at the tracks' layers, while something could be better
@@ -47,6 +48,9 @@ class Reception:
 
     Decisions follow the estimate, the client's wishes and the layers that there are. While the
     estimate is ample they cost next to nothing.
+
+    Attributes:
+        trace: Records what is decided, and on what grounds; None for nothing.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Reception:
             on_wish: Called with a track, the highest spatial layer of it that is of use (None for
                 none) and the time, when that changes.
         """
+        self.trace: Trace | None = None
         self._subscriptions = subscriptions
         self._timers = timers
         self._config = config
@@ -87,13 +92,17 @@ class Reception:
         """Media goes over this transport from now on."""
         if self._bandwidth is not None:
             self._bandwidth.on_change = _ignore
+            self._bandwidth.trace = None
         self._bandwidth = bandwidth
         if bandwidth is not None:
+            bandwidth.trace = self.trace
             bandwidth.on_change = self.update
 
     def close(self, *, now: float) -> None:
         """Nothing is received any more, and nothing is wanted."""
         self.use(None)
+        if self.trace is not None:
+            self.trace.close(now=now)
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -106,6 +115,8 @@ class Reception:
     def set_settings(self, track_sid: str, settings: TrackSettings, *, now: float) -> None:
         """How the client shows this track."""
         self._settings[track_sid] = settings
+        if self.trace is not None:
+            self.trace.wish(track_sid, settings, now=now)
         self.changed(now)
 
     def exclude(self, track_sids: frozenset[str], *, now: float) -> None:
@@ -181,13 +192,21 @@ class Reception:
     def _allocate(self, carried: list[Subscription], estimate: float, now: float) -> Allocation:
         demands = [self._demand(subscription, now) for subscription in carried]
         bandwidth = self._bandwidth
+        congested = bandwidth is not None and bandwidth.congested
         allocation = self._allocator.allocate(
-            demands,
-            estimate=estimate,
-            now=now,
-            congested=bandwidth is not None and bandwidth.congested,
+            demands, estimate=estimate, now=now, congested=congested
         )
         self._allocation = allocation
+        if self.trace is not None:
+            self.trace.allocation(
+                demands,
+                [self._records[s.track.sid].layers for s in carried],
+                allocation,
+                estimate=estimate,
+                estimated=bandwidth.estimator.estimate if bandwidth is not None else 0.0,
+                congested=congested,
+                now=now,
+            )
         known = bandwidth is not None and self._config.congestion_control and bandwidth.fed
         for subscription, decision in zip(carried, allocation.decisions, strict=True):
             self._apply(subscription, decision, round(estimate) if known else None, now)

@@ -111,6 +111,7 @@ class Room:
             joined_at=now + self.endpoint.wall_offset,
             listener=listener,
         )
+        participant.reception.trace = self._rooms.trace(participant, now=now)
         self.participants[identity] = participant
         self.tell_others(participant, ParticipantJoined(participant))
         if permissions.can_subscribe:

@@ -1,12 +1,19 @@
 """All rooms of one worker."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from sfu.config import Config
 from sfu.errors import LimitError, LocalError
 from sfu.room.endpoint import Endpoint
 from sfu.room.room import Room
+from sfu.room.trace import Trace
 from sfu.timers import Timer
+
+if TYPE_CHECKING:
+    from sfu.room.participant import Participant
 
 
 class Rooms:
@@ -15,11 +22,14 @@ class Rooms:
     Attributes:
         config: Limits and times.
         endpoint: The peers of all rooms.
+        trace_sink: Takes the sid of a new participant, and returns what takes the bytes of its
+            trace (see `Trace`), or None; None where nothing is traced.
     """
 
     def __init__(self, config: Config, endpoint: Endpoint) -> None:
         self.config = config
         self.endpoint = endpoint
+        self.trace_sink: Callable[[str], Callable[[bytes], bool] | None] | None = None
         self._rooms: dict[str, Room] = {}
         self._empty_timers: dict[str, Timer] = {}
 
@@ -81,3 +91,16 @@ class Rooms:
         timer = self._empty_timers.pop(room.sid, None)
         if timer:
             timer.cancel()
+
+    def trace(self, participant: Participant, *, now: float) -> Trace | None:
+        """The trace of a new participant, where there is to be one."""
+        write = self.trace_sink(participant.sid) if self.trace_sink is not None else None
+        if write is None:
+            return None
+        about = {
+            "room": participant.room.name,
+            "participant": participant.sid,
+            "identity": participant.identity,
+            "wall": self.endpoint.wall_offset,
+        }
+        return Trace(write, about, now=now)
