@@ -60,7 +60,7 @@ class TrackStatus:
     Attributes:
         track: The track.
         settings: What the subscriber asked for.
-        layers: What there is at the moment, the cheapest first.
+        layers: What there is at the moment, the smallest first.
         wanted: What it would get if everything went, None for nothing.
         chosen: What it is to get, None for nothing.
         current: What is being sent: it follows `chosen` at the next occasion.

@@ -13,7 +13,7 @@ from sfu.forward.forwarder import HIGHEST
 from sfu.room.bandwidth import MAXIMUM, Bandwidth
 from sfu.room.media_settings import TrackSettings
 from sfu.room.media_status import Change, LayerStatus, MediaStatus, TrackStatus
-from sfu.room.wishes import priority_of, wanted_layer
+from sfu.room.wishes import priority_of, useful_layers
 from sfu.timers import Timer, Timers
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Reception:
         self._on_wish = on_wish
         self._settings: dict[str, TrackSettings] = {}
         self._excluded: frozenset[str] = frozenset()
+        self._settled: set[str] = set()  # of these, those that are paused: nothing is to decide
         self._allocator = Allocator()
         self._allocation: Allocation | None = None
         self._records: dict[str, _Record] = {}
@@ -115,6 +116,7 @@ class Reception:
     def set_settings(self, track_sid: str, settings: TrackSettings, *, now: float) -> None:
         """How the client shows this track."""
         self._settings[track_sid] = settings
+        self._settled.discard(track_sid)
         if self.trace is not None:
             self.trace.wish(track_sid, settings, now=now)
         self.changed(now)
@@ -123,7 +125,13 @@ class Reception:
         """These tracks are not among those of the last speakers."""
         if track_sids != self._excluded:
             self._excluded = track_sids
+            self._settled &= track_sids
             self.changed(now)
+
+    def renew(self, now: float) -> None:
+        """Other m-lines carry the tracks: decide on all of them."""
+        self._settled.clear()
+        self.changed(now)
 
     def changed(self, now: float) -> None:
         """Something changed that counts: decide anew, once for all that changes at this time."""
@@ -137,7 +145,12 @@ class Reception:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        carried = [s for s in self._subscriptions if s.slot and s.slot.forwarder]
+        settled = self._settled
+        carried = [
+            s
+            for s in self._subscriptions
+            if s.slot and s.slot.forwarder and s.track.sid not in settled
+        ]
         if not carried:
             self._forget((), now)
             return
@@ -229,11 +242,8 @@ class Reception:
         elif track.sid in self._excluded:
             off = "last_n"
         layers = record.layers = tuple(track.layers(now=now))
-        record.wanted = None
-        wanted: int | None = None
-        if not off and layers:
-            wanted = wanted_layer(layers, settings)
-            record.wanted = layers[wanted]
+        useful = useful_layers(layers, settings) if layers else ()
+        record.wanted = useful[-1] if useful and not off else None
         self._wish(track, record.wanted, off, settings, now)
         slot = subscription.slot
         assert slot is not None
@@ -243,8 +253,8 @@ class Reception:
             kind=track.kind,
             source=track.source,
             priority=priority_of(track.source, settings),
-            layers=[Layer(layer.spatial, layer.temporal, layer.bitrate) for layer in layers],
-            wanted=wanted,
+            layers=[Layer(layer.spatial, layer.temporal, layer.bitrate) for layer in useful],
+            wanted=len(useful) - 1 if record.wanted else None,
             off=off,
             current=slot.forwarder.current,
             pixels=settings.width * settings.height,
@@ -273,6 +283,8 @@ class Reception:
         assert slot is not None
         assert slot.forwarder is not None
         record = self._records[track.sid]
+        if decision.cause == "last_n":
+            self._settled.add(track.sid)
         layer = decision.layer
         target: tuple[int, int] | None = None
         if layer is not None:

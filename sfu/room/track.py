@@ -206,7 +206,7 @@ class Track:
         return tuple(encoding.rid for encoding in self.encodings.ordered)
 
     def layers(self, *, now: float) -> list[LayerStatus]:
-        """What can be sent now, the cheapest first; none that is worse than a cheaper one.
+        """What can be sent now, from the smallest up: by spatial, then by temporal layer.
 
         Looked at four times a second, for all subscribers.
         """
@@ -245,23 +245,16 @@ class Track:
             rates = stream.layers.rates(now)
             for spatial, temporal in rates:
                 below = [rate for (s, t), rate in rates.items() if s <= spatial and t <= temporal]
+                bitrate = round(sum(below)) or encoding.info.bitrate or _guess(index, len(ordered))
+                width, height = stream.size_of(spatial)
                 points.append(
-                    LayerStatus(
-                        index + spatial,
-                        temporal,
-                        encoding.rid,
-                        stream.width,
-                        stream.height,
-                        round(sum(below)) or encoding.info.bitrate or _guess(index, len(ordered)),
-                    )
+                    LayerStatus(index + spatial, temporal, encoding.rid, width, height, bitrate)
                 )
-        useful: list[LayerStatus] = []
-        for point in reversed(points):
-            if not useful or point.bitrate < useful[-1].bitrate:
-                useful.append(point)
-        return useful[::-1]
+        return points
 
     def _audio_layer(self, now: float) -> list[LayerStatus]:
+        if self.gated:
+            return []  # no bandwidth is kept free for it
         live = [s for s in self.encodings.streams.values() if s.bitrate.active(now)]
         if not live:
             return []

@@ -11,24 +11,35 @@ SOURCE_PRIORITY = {"screen_share": 200}
 DEFAULT_PRIORITY = 100
 
 
-def wanted_layer(layers: Sequence[LayerStatus], settings: TrackSettings) -> int:
-    """The index of the highest layer that is of use; `layers` from the cheapest up, at least one.
+def useful_layers(
+    layers: Sequence[LayerStatus], settings: TrackSettings
+) -> tuple[LayerStatus, ...]:
+    """Those that are worth choosing from, the cheapest first; the last is what is wanted.
 
-    The smallest spatial layer that fills the size in which the track is shown, or the one that the
-    subscriber names; of its temporal layers as many as give the frame rate.
+    That is the smallest spatial layer that fills the size in which the track is shown, or the one
+    that the subscriber names; of its temporal layers as many as give the frame rate. Below it, none
+    that costs as much as a better one.
+
+    Args:
+        layers: All that there are, at least one, in the order of `Track.layers`.
+        settings: The subscriber's.
     """
     spatial = max(layer.spatial for layer in layers)
     if settings.layer is not None:
-        spatial = min(spatial, settings.layer)
+        spatial = max(min(spatial, settings.layer), layers[0].spatial)
     elif settings.width or settings.height:
         fitting = [layer.spatial for layer in layers if fills(layer.width, layer.height, settings)]
         spatial = min(fitting, default=spatial)
     temporal = _temporal(layers, settings)
-    index = 0
-    for position, layer in enumerate(layers):
-        if layer.spatial <= spatial and (layer.temporal <= temporal or layer.temporal == 0):
-            index = position
-    return index
+    useful: list[LayerStatus] = []
+    for layer in reversed(layers):
+        if (
+            layer.spatial <= spatial
+            and (layer.temporal <= temporal or layer.temporal == 0)
+            and (not useful or layer.bitrate < useful[-1].bitrate)
+        ):
+            useful.append(layer)
+    return tuple(useful[::-1]) or (layers[0],)
 
 
 def _temporal(layers: Sequence[LayerStatus], settings: TrackSettings) -> int:

@@ -13,7 +13,7 @@ from sfu.stream.sender_report import RtpClock, SenderClock
 from sfu.stream.sequence_tracker import SequenceTracker
 from sfu.wire.ntp import from_ntp, middle32
 from sfu.wire.parameters import Codec, Kind
-from sfu.wire.payload import frame_size_reader, key_frame_detector
+from sfu.wire.payload import frame_size_reader, key_frame_detector, layer_sizes
 from sfu.wire.payload.frame_reader import FrameReader
 from sfu.wire.rtcp import ReportBlock, SenderReport
 from sfu.wire.rtp import RtpPacket
@@ -40,6 +40,7 @@ class InboundStream:
         layers: Of video, what each spatial and temporal layer takes.
         width: Pixels of the newest key frame, 0 while unknown.
         height: Likewise.
+        layer_sizes: Those of its spatial layers, from the lowest; empty where they are not told.
         clock: When frames were sampled.
     """
 
@@ -67,6 +68,7 @@ class InboundStream:
         "height",
         "key_frames",
         "kind",
+        "layer_sizes",
         "layers",
         "rid",
         "rtx_ssrc",
@@ -110,6 +112,7 @@ class InboundStream:
         self.bitrate = BitrateMeter()
         self.layers = LayerMeter()
         self.width = self.height = 0
+        self.layer_sizes: tuple[tuple[int, int], ...] = ()
         self.clock = RtpClock(sender_clock=sender_clock, clock_rate=clock_rate)
         self._sequence = SequenceTracker()
         self._statistics = ReceptionStatistics(clock_rate=clock_rate)
@@ -277,6 +280,11 @@ class InboundStream:
         self._repaired += 1
         return packet
 
+    def size_of(self, spatial: int) -> tuple[int, int]:
+        """Width and height of a spatial layer in pixels, 0 while unknown."""
+        sizes = self.layer_sizes
+        return sizes[spatial] if spatial < len(sizes) else (self.width, self.height)
+
     def _read_frame(self, packet: RtpPacket, now: float) -> None:
         """Note its frame and layer, once for all subscribers."""
         assert self._frames is not None
@@ -284,6 +292,8 @@ class InboundStream:
         frame = packet.frame
         if frame is not None:
             self.layers.add(packet.size, frame.spatial, frame.temporal, now)
+            if packet.key_frame:
+                self.layer_sizes = layer_sizes(frame, packet.payload)
 
     def _begin_key_frame(self, packet: RtpPacket, now: float) -> None:
         packet.key_frame = True

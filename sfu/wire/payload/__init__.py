@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from sfu.wire.parameters import Codec
 from sfu.wire.payload import av1, h264, opus, vp8, vp9
+from sfu.wire.payload.frame import DescribedFrame, FrameInfo, Vp9Frame
 
 _DETECTORS: dict[str, Callable[[bytes], bool]] = {
     "VP8": vp8.is_key_frame,
@@ -35,6 +36,21 @@ def frame_size_reader(codec: Codec) -> Callable[[bytes], tuple[int, int] | None]
     All of them have them in key frames. It never raises, whatever the payload.
     """
     return _SIZES.get(codec.name, opus.frame_size)
+
+
+def layer_sizes(frame: FrameInfo | None, payload: bytes) -> tuple[tuple[int, int], ...]:
+    """Width and height of each spatial layer in pixels; empty where this key frame has none.
+
+    Args:
+        frame: Of the first packet of a key frame.
+        payload: Of the same packet.
+    """
+    if isinstance(frame, DescribedFrame):
+        return frame.structure.resolutions
+    if isinstance(frame, Vp9Frame):
+        descriptor = vp9.parse_descriptor(payload)
+        return descriptor.layer_sizes if descriptor else ()
+    return ()
 
 
 def picture_id_widener(codec: Codec) -> Callable[[bytes], bytes] | None:

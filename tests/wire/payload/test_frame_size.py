@@ -1,13 +1,15 @@
 """Sizes of real key frames, as encoders write them."""
 
 import struct
+from itertools import pairwise
 
 import pytest
 
 from sfu.wire.parameters import AV1, OPUS, VP8, VP9, h264
-from sfu.wire.payload import av1, frame_size_reader, vp9
+from sfu.wire.payload import av1, frame_size_reader, layer_sizes, vp9
 from sfu.wire.payload.h264 import frame_size as h264_size
 from sfu.wire.payload.vp8 import widen_picture_id as widen_vp8
+from tests.support.captures import capture
 from tests.support.layered_video import encode
 
 SIZES = [(160, 96), (322, 182), (1280, 720)]
@@ -139,3 +141,24 @@ def test_sound_has_no_size():
 )
 def test_widening_picture_ids(widen, short, wide):
     assert widen(bytes.fromhex(short)) == bytes.fromhex(wide)
+
+
+@pytest.mark.parametrize("name", ["vp9_l3t3", "vp9_l3t3_key", "av1_l3t3", "av1_l3t3_key"])
+def test_sizes_of_all_spatial_layers(name: str) -> None:
+    for packet in capture(name)[0]:
+        if packet.key_frame:
+            sizes = layer_sizes(packet.frame, packet.payload)
+            assert len(sizes) >= 2
+            assert sizes[-1] == frame_size_reader(packet.codec)(packet.payload)
+            for lower, higher in pairwise(sizes):
+                assert higher == (2 * lower[0], 2 * lower[1])
+            return
+    raise AssertionError("The capture begins with a key frame.")
+
+
+def test_streams_of_one_layer_tell_no_more_than_its_size() -> None:
+    for name in ("vp8_l1t3", "av1_l1t3"):
+        packet = capture(name)[0][0]
+        assert packet.key_frame
+        assert len(layer_sizes(packet.frame, packet.payload)) <= 1
+    assert layer_sizes(None, b"") == ()
