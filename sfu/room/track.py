@@ -253,8 +253,6 @@ class Track:
         return points
 
     def _audio_layer(self, now: float) -> list[LayerStatus]:
-        if self.gated:
-            return []  # no bandwidth is kept free for it
         live = [s for s in self.encodings.streams.values() if s.bitrate.active(now)]
         if not live:
             return []
