@@ -8,6 +8,8 @@ from sfu.stream.inbound import InboundStream
 # A stream that was replaced may come back (a sender that restarts its first encoder): we follow it
 # when the present one has been silent for this long.
 SILENCE_BEFORE_RETURN = 0.5  # s
+STALL_TIME = 0.6  # s without a packet of one layer while others go on: its encoder was stopped
+STALL_INTERVAL = 0.2  # s between two looks for that
 # RIDs as libraries name them, the smallest first; whoever uses others announces sizes.
 ORDER = {"q": 0, "l": 0, "low": 0, "h": 1, "m": 1, "medium": 1, "f": 2, "high": 2}
 
@@ -20,15 +22,17 @@ class Encoding:
         info: As its publisher announced it.
         ssrc: Of the stream that carries it now; None before the first packet.
         last_packet: When a packet of that stream came last, monotonic seconds.
+        stalled: Whether it has fallen silent while other layers go on.
     """
 
-    __slots__ = ("info", "last_packet", "rid", "ssrc")
+    __slots__ = ("info", "last_packet", "rid", "ssrc", "stalled")
 
     def __init__(self, rid: str, info: LayerInfo) -> None:
         self.rid = rid
         self.info = info
         self.ssrc: int | None = None
         self.last_packet = float("-inf")
+        self.stalled = False
 
 
 class Encodings:
@@ -44,6 +48,7 @@ class Encodings:
         self.ordered: list[Encoding] = []
         self._announced = {layer.rid: layer for layer in layers}
         self._by_rid: dict[str, Encoding] = {}
+        self._next_look = float("-inf")
 
     def add(self, stream: InboundStream) -> None:
         """Packets will come from this stream."""
@@ -86,6 +91,19 @@ class Encodings:
             encoding.ssrc = ssrc
         encoding.last_packet = now
         return True, new
+
+    def watch(self, now: float) -> bool:
+        """With each batch of packets: whether layers have stalled, or come back."""
+        if now < self._next_look:
+            return False
+        self._next_look = now + STALL_INTERVAL
+        changed = False
+        for encoding in self.ordered:
+            stalled = now - encoding.last_packet > STALL_TIME
+            if stalled != encoding.stalled:
+                encoding.stalled = stalled
+                changed = True
+        return changed
 
     def sort(self) -> bool:
         """Put the layers in order, by what is known of their sizes; returns whether it changed."""

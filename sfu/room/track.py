@@ -133,6 +133,9 @@ class Track:
                 self.fanout.look_again()
                 self._layers_at = float("-inf")
                 self._on_layers(self, now)
+            if len(self.encodings.ordered) > 1 and self.encodings.watch(now):
+                self._layers_at = float("-inf")
+                self._on_layers(self, now)
             if stream.restarts != self._restarts.get(ssrc, 0):
                 self._restarts[ssrc] = stream.restarts
                 self.fanout.restart()
@@ -240,7 +243,7 @@ class Track:
         ordered = self.encodings.ordered
         for index, encoding in enumerate(ordered):
             stream = self.encodings.streams.get(encoding.ssrc or -1)
-            if stream is None:
+            if stream is None or encoding.stalled:
                 continue
             rates = stream.layers.rates(now)
             for spatial, temporal in rates:
