@@ -242,11 +242,11 @@ class Config(Discreet, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="Microphones that each participant of a room gets: the loudest; 0 for all."
         ),
     ] = 0
-    trace_dir: Annotated[
+    trace: Annotated[
         str,
         Meta(
-            description="Directory for traces of estimates and choices, one file for each client; "
-            "empty for none."
+            description="Directory for traces of estimates and choices, one file for each "
+            "participant, which `benchmarks/replay.py` reads; empty for none."
         ),
     ] = ""
     packet_cache_size: Annotated[

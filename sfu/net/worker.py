@@ -11,6 +11,7 @@ import structlog
 from sfu.config import Config
 from sfu.net.data_channels import DataChannels
 from sfu.net.tcp import TcpPort
+from sfu.net.trace_files import TraceFiles
 from sfu.net.udp import UdpPort
 from sfu.room.endpoint import Endpoint
 from sfu.room.events import ChannelMessage
@@ -51,6 +52,7 @@ class Worker:
         )
         self.endpoint.on_error = _log_error
         self.rooms = Rooms(config, self.endpoint)
+        self._traces = TraceFiles(config.trace) if config.trace else None
         self.udp = UdpPort(config.media_hosts, config.udp_port, on_batch=self._receive_batch)
         self.tcp: TcpPort | None = None
         if config.ice_tcp:
@@ -72,7 +74,11 @@ class Worker:
 
         Raises:
             OSError: A port is in use, or an address is not ours.
+            LocalError: Traces cannot be written.
         """
+        if self._traces is not None:
+            self._traces.open()
+            self.rooms.trace_sink = self._traces.sink
         self.udp.open()
         try:
             if self.tcp is not None:
@@ -98,6 +104,8 @@ class Worker:
         if self.tcp is not None:
             await self.tcp.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._traces is not None:
+            await asyncio.to_thread(self._traces.close)
 
     def now(self) -> float:
         """Monotonic seconds: the `now` of everything below."""

@@ -1,15 +1,19 @@
 """The shell opens ports and gives them back, and sends what signaling causes by itself."""
 
 import asyncio
+import json
 import socket
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sfu.config import Config
 from sfu.net.worker import Worker
 from sfu.room.endpoint import Endpoint
 from sfu.room.events import Disconnected, RoomEvent
+from sfu.room.media_settings import TrackSettings
 from sfu.room.permissions import Permissions
 from sfu.transport.address import Address
 from sfu.wire.parameters import Fingerprint, IceParameters, TransportParameters
@@ -170,3 +174,38 @@ async def test_a_part_of_a_batch_leaves_at_once(client: socket.socket) -> None:
     finally:
         await worker.close()
         client.close()
+
+
+def only_file(directory: Path) -> tuple[str, list[Any]]:
+    (path,) = directory.iterdir()
+    with path.open("rb") as file:
+        blocks = []
+        while file.peek(1):
+            blocks.append(np.load(file))
+    return path.name, blocks
+
+
+async def test_traces_are_whole_when_the_server_stops(tmp_path: Path) -> None:
+    worker = Worker(config(trace=str(tmp_path)))
+    await worker.start()
+    try:
+        room = worker.rooms.open("room/../x", now=worker.now())
+        one, _two = (
+            room.join(
+                identity=identity,
+                permissions=Permissions(),
+                listener=lambda event: None,
+                now=worker.now(),
+            )
+            for identity in ("one", "two")
+        )
+        one.reception.set_settings("TR_x", TrackSettings(width=640), now=worker.now())
+    finally:
+        await worker.close()
+    name, (head, wish, end) = only_file(tmp_path)  # nothing is to be told of the other
+    assert name.endswith(f"Z-{one.sid}.trace")
+    about = json.loads(head["head"][0])
+    assert (about["room"], about["identity"]) == ("room/../x", "one")
+    assert wish["sid"][0] == b"TR_x"
+    assert wish["width"][0] == 640
+    assert end.dtype.names == ("end", "time")

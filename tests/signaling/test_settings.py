@@ -68,7 +68,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
         "log_level": "debug",
         "congestion_control": "off",
         "dynacast": "false",
-        "trace_dir": "traces",
+        "trace": "traces",
     }
     environ = {}
     for name, setting in SETTINGS.items():
@@ -81,7 +81,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
     assert config.ice_servers == (IceServer(("stun:stun.example.org:3478",)),)
     assert config.api_secret == SECRET
     assert (config.congestion_control, config.dynacast) == (False, False)
-    assert (config.last_n, config.audio_top_k, config.trace_dir) == (0, 0, "traces")
+    assert (config.last_n, config.audio_top_k, config.trace) == (0, 0, "traces")
 
 
 @pytest.mark.parametrize(
