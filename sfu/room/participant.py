@@ -75,6 +75,8 @@ class Participant:
         subscriber: The peer that it receives on, None before.
         channels: Its data channels, None before.
         wants: Which tracks of the room it gets without asking.
+        pinned: Sids of tracks that it gave a priority or a layer.
+        unseen: Sids of tracks that it does not show, or has paused.
     """
 
     def __init__(
@@ -104,6 +106,8 @@ class Participant:
         self.publisher: Peer | None = None
         self.subscriber: Peer | None = None
         self.channels: MessageChannels | None = None
+        self.pinned: dict[str, None] = {}
+        self.unseen: set[str] = set()
         self.present = True
         self._joining = True
         self._listener: Listener | None = listener
@@ -164,6 +168,7 @@ class Participant:
             self._grace_timer.cancel()
             self._grace_timer = None
         self._listener = listener
+        self.room.floor.introduce(self)
         # An offer that was under way when the old connection broke may never have arrived.
         if len(self.subscriptions) or self.subscriptions.slots:
             self._negotiation_needed(now)
@@ -221,6 +226,8 @@ class Participant:
         for other in self.room.others(self):
             if other.permissions.can_subscribe and other.wants(track):
                 other.subscriptions.add(track, now=now)
+        if kind == "video":
+            self.room.floor.cameras_changed(now)
         return track
 
     def remove_track(self, sid: str, *, now: float) -> None:
@@ -236,7 +243,8 @@ class Participant:
         if self.publisher:
             self.publisher.publisher.remove_track(track)
         for other in self.room.others(self):
-            other.subscriptions.remove(sid, now=now)
+            other.forget_track(sid, now=now)
+        self.room.floor.leave(track, now=now)
         self.room.tell_others(self, TrackUnpublished(self, track))
 
     def set_muted(self, sid: str, *, muted: bool, now: float) -> Track:
@@ -304,6 +312,20 @@ class Participant:
         if self.subscriptions.get(track_sid) is None:
             raise LocalError(f"you do not receive a track {track_sid}", name="track_not_found")
         self.reception.set_settings(track_sid, settings, now=now)
+        self.unseen.discard(track_sid)
+        if not settings.visible or settings.paused:
+            self.unseen.add(track_sid)
+        if settings.priority or settings.layer is not None:
+            self.pinned.setdefault(track_sid)
+        else:
+            self.pinned.pop(track_sid, None)
+        self.room.floor.wishes_changed(self, now=now)
+
+    def forget_track(self, track_sid: str, *, now: float) -> None:
+        """A track of someone else has ended."""
+        self.subscriptions.remove(track_sid, now=now)
+        self.unseen.discard(track_sid)
+        self.pinned.pop(track_sid, None)
 
     def media(self, *, now: float) -> MediaStatus:
         """What it receives, and why."""
@@ -334,7 +356,7 @@ class Participant:
         track.participant.wish(track, self, spatial, now=now)
 
     def _carried(self, now: float) -> None:
-        self.reception.changed(now)
+        self.reception.renew(now)
         self.reception.update(now)
 
     def _subscription_changed(self, subscription: Subscription) -> None:

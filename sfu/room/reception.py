@@ -370,6 +370,9 @@ class Reception:
             )
         since = now + self._wall_offset - HISTORY_TIME
         decision = record.decision
+        cause, reason = _cause(decision), decision.reason
+        if track.gated:
+            cause, reason = "last_n", "paused: others are louder"
         return TrackStatus(
             track=track,
             settings=settings,
@@ -377,8 +380,8 @@ class Reception:
             wanted=record.wanted,
             chosen=next((p for p in record.layers if _is(p, decision.layer)), None),
             current=_current(subscription.slot, record.layers),
-            cause=_cause(decision),
-            reason=decision.reason,
+            cause=cause,
+            reason=reason,
             history=tuple(change for change in record.history if change.at >= since),
         )
 

@@ -15,6 +15,7 @@ from sfu.room.events import (
     RoomEvent,
     RoomUpdated,
 )
+from sfu.room.floor import Floor
 from sfu.room.participant import Listener, Participant, check_size
 from sfu.room.permissions import Permissions
 from sfu.room.track import Track
@@ -33,6 +34,7 @@ class Room:
         created_at: Unix seconds.
         participants: By identity, hidden ones included.
         tracks: Of all of them, by sid.
+        floor: Who speaks, and what that means for who is seen and heard.
     """
 
     def __init__(self, *, rooms: Rooms, name: str, now: float) -> None:
@@ -45,6 +47,7 @@ class Room:
         self.participants: dict[str, Participant] = {}
         self.tracks: dict[str, Track] = {}
         self.closed = False
+        self.floor = Floor(self)
         self._rooms = rooms
 
     @property
@@ -119,6 +122,9 @@ class Room:
                 for track in filter(participant.wants, other.tracks.values()):
                     participant.subscriptions.add(track, now=now)
         participant.settle()
+        self.floor.wishes_changed(participant, now=now)
+        if self.floor.speakers:
+            self.floor.introduce(participant)
         self._count_changed(participant)
         return participant
 
@@ -130,10 +136,11 @@ class Room:
         """
         participant = self.participant(identity)
         del self.participants[identity]
-        for sid in participant.tracks:
+        for sid, track in participant.tracks.items():
             del self.tracks[sid]
+            self.floor.leave(track, now=now)
             for other in self.participants.values():
-                other.subscriptions.remove(sid, now=now)
+                other.forget_track(sid, now=now)
         participant.close(reason=reason, now=now)
         self.tell_others(participant, ParticipantLeft(participant, reason))
         self._count_changed(participant)
@@ -144,6 +151,7 @@ class Room:
         """Everyone out; the room is gone."""
         self.closed = True
         self.tracks.clear()
+        self.floor.close()
         for participant in list(self.participants.values()):
             del self.participants[participant.identity]
             participant.close(reason=reason, now=now)

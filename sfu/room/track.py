@@ -11,7 +11,7 @@ from sfu.room.media_settings import LayerInfo, TrackSettings, fills
 from sfu.room.media_status import LayerStatus
 from sfu.room.permissions import Source
 from sfu.stream.inbound import InboundStream
-from sfu.wire.parameters import Codec, Kind
+from sfu.wire.parameters import Codec, Extension, Kind
 from sfu.wire.rtp import RtpPacket
 from sfu.wire.sequence import timestamp_distance
 
@@ -36,6 +36,7 @@ class Track:
         width: Pixels, 0 while unknown.
         height: Pixels, 0 while unknown.
         muted: Whether the publisher, or an administrator, has muted it.
+        gated: Whether others are louder, so that it is not forwarded; see `Floor`.
         codec: Of the packets that arrive, None before the first.
         participant: Its publisher.
         encodings: The streams that packets came from, by layer.
@@ -64,6 +65,7 @@ class Track:
         self.width = width
         self.height = height
         self.muted = muted
+        self.gated = False
         self.participant = participant
         self.codec: Codec | None = None
         self.encodings = Encodings(layers)
@@ -71,6 +73,7 @@ class Track:
         self._on_codec = on_codec
         self._on_layers = on_layers
         self._extensions: tuple[tuple[int, str], ...] = ()
+        self._level_id = 0  # of the audio levels, where this is a voice
         self._want_key_frame: Callable[[InboundStream, float], None] | None = None
         self._layers: list[LayerStatus] = []
         self._layers_at = float("-inf")
@@ -99,6 +102,9 @@ class Track:
         """
         self._extensions = extensions
         self._want_key_frame = want_key_frame
+        if self.kind == "audio" and self.source != "screen_share_audio":
+            ids = [identifier for identifier, uri in extensions if uri == Extension.AUDIO_LEVEL]
+            self._level_id = ids[0] if ids else 0
 
     @property
     def streams(self) -> dict[int, InboundStream]:
@@ -126,6 +132,8 @@ class Track:
         ssrc = stream.ssrc
         if self.muted or ssrc not in self.encodings.streams:
             return
+        if self._level_id:
+            self.participant.room.floor.hear(self, packets, self._level_id, now=now)
         active, new = self.encodings.arrived(stream, now)
         if active:
             # The size of a layer is known from its key frames.
@@ -143,12 +151,24 @@ class Track:
             if self.codec != self._told and now - self._told_at >= CODEC_INTERVAL:
                 self._told, self._told_at = self.codec, now
                 self._on_codec(self)
-        self.fanout.forward(packets, self._extensions, now=now)
+        if not self.gated:
+            self.fanout.forward(packets, self._extensions, now=now)
+
+    def set_gated(self, gated: bool) -> None:
+        """Send nothing, or go on, as a sender that is silent does (RFC 3551 4.1).
+
+        Sequence numbers have no gap, timestamps go on: no decoder takes it for loss.
+        """
+        self.gated = gated
+        self._layers_at = float("-inf")
+        if gated:
+            self.fanout.pause()
 
     def set_muted(self, muted: bool, *, now: float) -> None:
         """Stop forwarding, or go on with a key frame."""
         self.muted = muted
         self.fanout.pause()
+        self.participant.room.floor.leave(self, now=now)
         if not muted and self.kind == "video":
             self.fanout.request_key_frames(now=now)
 
@@ -256,6 +276,8 @@ class Track:
         return points
 
     def _audio_layer(self, now: float) -> list[LayerStatus]:
+        if self.gated:
+            return []  # no bandwidth is kept free for it
         live = [s for s in self.encodings.streams.values() if s.bitrate.active(now)]
         if not live:
             return []

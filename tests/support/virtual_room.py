@@ -8,7 +8,7 @@ from sfu.room.endpoint import Endpoint
 from sfu.room.events import RoomEvent
 from sfu.room.participant import Participant
 from sfu.room.peer import Peer
-from sfu.room.permissions import Permissions
+from sfu.room.permissions import Permissions, Source
 from sfu.room.rooms import Rooms
 from sfu.room.track import Track
 from sfu.transport.address import Address
@@ -296,12 +296,13 @@ class Member:
         *tracks: tuple[str, Kind, dict[int, Codec]],
         seed: int = 10,
         rtx: dict[int, int] | None = None,
+        source: Source = "unknown",
         **conditions: float,
     ) -> dict[str, Track]:
         """Announce tracks (mid, kind, codecs) and connect the peer that carries them."""
         now = self.server.time.now
         made = {
-            mid: self.participant.add_track(kind=kind, source="unknown", now=now)
+            mid: self.participant.add_track(kind=kind, source=source, now=now)
             for mid, kind, _ in tracks
         }
         peer = self.server.endpoint.create_peer("publisher", now=now)
@@ -313,7 +314,11 @@ class Member:
                     kind=kind,
                     codecs=codecs,
                     rtx=rtx or {} if kind == "video" else {},
-                    extensions={4: Extension.MID, 3: Extension.TRANSPORT_SEQUENCE_NUMBER},
+                    extensions={
+                        4: Extension.MID,
+                        3: Extension.TRANSPORT_SEQUENCE_NUMBER,
+                        **({1: Extension.AUDIO_LEVEL} if kind == "audio" else {}),
+                    },
                     nack=kind == "video",
                     pli=kind == "video",
                     transport_cc=True,
@@ -388,6 +393,7 @@ class Sender:
         self.payload_type = payload_type
         self.sequence_number = first
         self.timestamp = (first * 7919) & 0xFFFFFFFF
+        self.level = b""  # value of the audio-level extension, empty for none
         self.sent: dict[int, bytes] = {}
         self.payloads: list[bytes] = []
         self._rtx = rtx
@@ -407,7 +413,11 @@ class Sender:
             ssrc=self.ssrc,
             payload=payload,
             marker=marker,
-            extensions={4: self.mid.encode(), 3: self.client.next_transport_sequence()},
+            extensions={
+                4: self.mid.encode(),
+                3: self.client.next_transport_sequence(),
+                **({1: self.level} if self.level else {}),
+            },
             padding=padding,
         )
         self.sent[self.sequence_number] = data
