@@ -158,7 +158,9 @@ class BandwidthEstimator:
         acknowledged = self.acknowledged_bitrate = self._received.update()
         round_trip, queue = self.round_trip, self.queue_delay
         overusing = self.state == "overusing"
-        recent = self._received.recent() if overusing or queue >= SHALLOW_QUEUE else None
+        latest = self._queue.latest
+        late = overusing or max(queue, latest) >= SHALLOW_QUEUE
+        recent = self._received.recent() if late else None
         came = acknowledged
         # What the path loses anyway has passed the bottleneck, or would have.
         passed = 1 - self._losses.inherent
@@ -167,7 +169,15 @@ class BandwidthEstimator:
         if recent is not None:
             recent = recent[0] / passed, recent[1]
         rates = self._rates
-        rates.update(self.state, came, recent, round_trip=round_trip, queue=queue, now=now)
+        rates.update(
+            self.state,
+            came,
+            recent,
+            round_trip=round_trip,
+            queue=queue,
+            latest=latest,
+            now=now,
+        )
         if overusing:
             self._probes.overused(now=now)
         proven = self._probes.receive(result.bursts, now=now)

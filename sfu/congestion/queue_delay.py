@@ -20,13 +20,15 @@ class QueueDelay:
     Attributes:
         delay: Seconds in queues now.
         jitter: Mean change of the delay from group to group, seconds.
+        latest: Seconds that the last group waited, be it for a queue or by jitter.
     """
 
-    __slots__ = ("_bucket_end", "_last", "_minima", "_recent", "delay", "jitter")
+    __slots__ = ("_bucket_end", "_last", "_minima", "_recent", "delay", "jitter", "latest")
 
     def __init__(self) -> None:
         self.delay = 0.0
         self.jitter = 0.0
+        self.latest = 0.0
         self.reset()
 
     def reset(self) -> None:
@@ -65,5 +67,7 @@ class QueueDelay:
         oldest = send_time - RECENT
         while recent[0][0] < oldest:
             recent.popleft()
-        self.delay = recent[0][1] - min(minima)
+        least = min(minima)
+        self.latest = delay - least
+        self.delay = recent[0][1] - least
         return self.delay

@@ -24,10 +24,13 @@ MAX_STEP = 1.0  # s; what a pause counts at most
 SATURATED = 0.9  # of what is sent: less coming is a link that is full
 CLEAR = 0.02  # s; no queue to speak of …
 CLEAR_TIME = 1.0  # s; … for so long: the next queue is another one
+SETTLED = 0.8  # s after a decrease; then all that is acknowledged was sent behind it
 FUTILE = 3  # decreases that did not clear the queue: it is somebody else's
 LONG_QUEUE = 0.15  # s; from here on, whatever does not go through is too much
 SHARED_QUEUE = 0.4  # s; more of somebody else's queue is nothing to live with either
 FLOODED = 0.7  # of what is sent: less coming is far too much, not a few drops of a burst
+BROKEN = 0.5  # of what is sent: less coming, and that late, is a path that has become another one
+BROKEN_QUEUE = 0.08  # s; more than jitter
 PLENTY = 0.65  # of the estimate: sending less is limited by the media, not by us
 
 
@@ -106,6 +109,7 @@ class RateControl:
         *,
         round_trip: float,
         queue: float,
+        latest: float = 0.0,
         now: float,
     ) -> float:
         """Move the estimate after a feedback.
@@ -116,6 +120,7 @@ class RateControl:
             recent: What came and what was sent lately, bit/s each.
             round_trip: Seconds.
             queue: Delay in queues, seconds.
+            latest: What the last packets waited, seconds: `queue`, or what becomes one.
             now: Monotonic seconds.
 
         Returns:
@@ -128,16 +133,22 @@ class RateControl:
         elif now - self._queued > CLEAR_TIME:
             self._futile = 0
         limit = FLOODED if queue < LONG_QUEUE else SATURATED
-        flooded = recent is not None and recent[0] < limit * recent[1]
+        flooded = recent is not None and (
+            (recent[0] < limit * recent[1] and queue >= SHALLOW_QUEUE)
+            or (recent[0] < BROKEN * recent[1] and latest >= BROKEN_QUEUE)
+        )
         shared = self._futile >= FUTILE and queue <= SHARED_QUEUE
         # A full queue has no trend, but loses. One that sending less does not clear, while what we
         # send goes through, is kept up by another flow, which would take all that we give up: then
         # loss is what tells.
-        if (state == "overusing" and not shared) or (flooded and queue >= SHALLOW_QUEUE):
+        if (state == "overusing" and not shared) or flooded:
             self._overuse(acknowledged, recent, round_trip, queue, now)
         elif state != "underusing" and acknowledged is not None:
             # While the queue empties (underusing), the rate is held.
             self._increase(acknowledged, round_trip, elapsed)
+            settled = now - self._decreased > SETTLED
+            if settled and queue < CLEAR and acknowledged > self.estimate:
+                self._set(acknowledged)  # it goes through, and nothing waits
         return self.estimate
 
     def prove(self, bitrate: float, *, acknowledged: float | None, full: bool) -> None:
@@ -193,8 +204,13 @@ class RateControl:
         if recent is not None:
             received, sent = recent
             saturated = received < SATURATED * sent
-            if came is None or (saturated and received < DECREASE * came):
-                # The longer mean still holds what came before the capacity went down.
+            if (
+                came is None
+                or came < DECREASE * received
+                or (saturated and received < DECREASE * came)
+            ):
+                # The longer mean still holds what came before the capacity went down, or before
+                # more was sent.
                 came = received
         too_early = now - self._decreased < round_trip + RESPONSE
         if too_early and not (saturated and came is not None and came < estimate / 2):

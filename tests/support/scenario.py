@@ -34,8 +34,8 @@ SUBSCRIBER_SEED = 900
 
 def server_estimate(peer: Peer) -> float | None:
     """The server's estimate of the path to this peer, where it has one."""
-    value = getattr(peer.subscriber, "estimate", None)
-    return float(value) if value is not None else None
+    bandwidth = peer.subscriber.bandwidth
+    return bandwidth.estimator.estimate if bandwidth.fed else None
 
 
 @dataclass
