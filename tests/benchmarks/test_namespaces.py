@@ -1,6 +1,8 @@
 """Needs root and the commands ip (iproute2) and taskset (util-linux)."""
 
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
@@ -104,6 +106,10 @@ def test_processes_are_pinned_to_one_core_and_keep_their_id() -> None:
 def test_nothing_stays_behind() -> None:
     with joined_namespaces() as network:
         left = network.server.start(["sleep", "60"])
+        name = Path(f"/proc/{left.pid}/comm")
+        deadline = time.monotonic() + 10
+        while name.read_text() != "sleep\n" and time.monotonic() < deadline:
+            time.sleep(0.01)  # it has not entered its namespace yet
     assert left.wait(10) == -9
     listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True)
     assert network.server.name not in listed.stdout
