@@ -112,6 +112,14 @@ class BandwidthEstimator:
             self._next_check = now + CHECK
         self._history.sent(first, sizes, now=now, cluster=cluster)
 
+    def rest(self, *, now: float) -> None:
+        """Feedback came that shows the path as it was; nobody looked at it more closely."""
+        self._heard = self._heard_feedback = now
+
+    def resume(self) -> None:
+        """What comes now does not go on from what was looked at last."""
+        self._restart()
+
     def receive_feedback(self, feedback: TransportFeedback, *, now: float) -> None:
         """Take a transport-wide feedback."""
         result = self._history.take(feedback, now=now)

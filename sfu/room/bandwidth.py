@@ -1,8 +1,10 @@
 """What the path to one subscriber takes: its feedback to the estimator, and the probes to it."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from sfu.congestion.calm import CalmWatch
 from sfu.congestion.estimator import BandwidthEstimator
 from sfu.congestion.probe import ProbeCluster
 from sfu.forward.forwarder import Forwarder
@@ -17,6 +19,7 @@ MINIMUM = 30_000.0  # bit/s; below audio nothing is of use
 MAXIMUM = 200e6  # bit/s
 NOTICE = 0.03  # share by which an estimate must change to be looked at
 CHECK_INTERVAL = 0.05  # s between two looks
+HELD = 6  # feedbacks that are looked at after all when something changes: half a second
 FRESH_TIME = 2.0  # s; two seconds of feedback tell what a path takes
 SENDING_INTERVAL = 0.25  # s over which the rate of sending is measured, at least
 
@@ -42,6 +45,9 @@ class Bandwidth:
         self._timers = timers
         self._timer: Timer | None = None
         self._probe_timers: list[Timer] = []
+        self._calm = CalmWatch()
+        self._ample = False
+        self._held: deque[tuple[TransportFeedback, float]] = deque(maxlen=HELD)
         self._told = 0.0
         self._told_at = float("-inf")
         self._started_at: float | None = None
@@ -95,6 +101,7 @@ class Bandwidth:
         if self._started_at is None:
             self._started_at = now
         self.estimator.sent(first, sizes, now=now, cluster=cluster)
+        self._calm.sent(first, now)
         if self.trace is not None:
             self.trace.sent(first, sizes, cluster, now=now)
         if self._timer is None:
@@ -117,6 +124,8 @@ class Bandwidth:
         if isinstance(packet, TransportFeedback):
             if trace is not None:
                 trace.feedback(packet, now=now)
+            if self._rests(packet, now):
+                return
             self.estimator.receive_feedback(packet, now=now)
         elif isinstance(packet, ReceiverEstimatedMaximumBitrate):
             if trace is not None:
@@ -125,6 +134,32 @@ class Bandwidth:
         else:
             return
         self._notice(now)
+
+    def relax(self, ample: bool) -> None:
+        """Whether the path has far more room than is wanted: then a glance at feedback is enough.
+
+        Most subscribers are so most of the time, and the estimator's work for each of them would
+        be a good part of what forwarding costs.
+        """
+        self._ample = ample
+
+    def _rests(self, feedback: TransportFeedback, now: float) -> bool:
+        """Whether this feedback shows the path as it was; else it is looked at, with the last few.
+
+        Not while a trace is written: it is there to tell all.
+        """
+        calm = self._calm.is_calm(feedback)  # also to learn what is usual
+        rests = self._ample and calm and not self._lane.cluster and self.trace is None
+        if rests and self.estimator.state == "normal":
+            self._held.append((feedback, now))
+            self.estimator.rest(now=now)
+            return True
+        if self._held:
+            self.estimator.resume()
+            for held, then in self._held:
+                self.estimator.receive_feedback(held, now=then)
+            self._held.clear()
+        return False
 
     def receive_reports(
         self, blocks: Sequence[ReportBlock], round_trip: float, *, now: float

@@ -167,6 +167,8 @@ class Reception:
             allocation = self._allocate(carried, estimate, now)
         bandwidth = self._bandwidth
         ample = allocation.total >= allocation.wanted
+        if bandwidth is not None:
+            bandwidth.relax(ample and bandwidth.estimator.estimate >= AMPLE * allocation.wanted)
         if bandwidth is not None and (not ample or estimate > bandwidth.estimator.estimate):
             forwarders = [s.slot.forwarder for s in carried if s.slot and s.slot.forwarder]
             goal = max(allocation.goal, AMPLE * allocation.total)
@@ -207,7 +209,11 @@ class Reception:
         bandwidth = self._bandwidth
         congested = bandwidth is not None and bandwidth.congested
         allocation = self._allocator.allocate(
-            demands, estimate=estimate, now=now, congested=congested
+            demands,
+            estimate=estimate,
+            now=now,
+            congested=congested,
+            carried=bandwidth.estimator.carried if bandwidth is not None else 0.0,
         )
         self._allocation = allocation
         if self.trace is not None:
