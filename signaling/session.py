@@ -221,7 +221,12 @@ class Session:
         reply = self._enter(member, resumed=True)
         for subscription in participant.subscriptions:
             self._hear(
-                SubscriptionChanged(subscription.track, subscription.state, subscription.reason)
+                SubscriptionChanged(
+                    subscription.track,
+                    subscription.state,
+                    subscription.reason,
+                    subscription.detail,
+                )
             )
         self._tell_media_state("publisher", participant.publisher)
         self._tell_media_state("subscriber", participant.subscriber)

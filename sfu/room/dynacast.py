@@ -60,6 +60,11 @@ class Dynacast:
         elif self._timer is None:
             self._timer = self._timers.call_at(now + STOP_DELAY, self._stop)
 
+    def repeat(self) -> None:
+        """Tell again what was told last, to a publisher that may have missed it."""
+        if self._told is not None:
+            self._send(self._told)
+
     def close(self) -> None:
         """The track has ended."""
         self._cancel()

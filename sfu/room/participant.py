@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from sfu.errors import LimitError, LocalError
+from sfu.room.connection_quality import QualityScore
 from sfu.room.dynacast import Dynacast
 from sfu.room.events import (
+    ConnectionQualityChanged,
     Disconnected,
     MediaReport,
     MediaStateChanged,
@@ -24,6 +26,7 @@ from sfu.room.media_settings import LayerInfo, TrackSettings
 from sfu.room.media_status import MediaStatus
 from sfu.room.peer import Peer, PeerState
 from sfu.room.permissions import Permissions, Source
+from sfu.room.quality_watch import QualityWatch
 from sfu.room.reception import Reception
 from sfu.room.subscription import Subscription, Subscriptions
 from sfu.room.track import Track
@@ -71,6 +74,7 @@ class Participant:
         tracks: What it publishes, by sid.
         subscriptions: What it receives.
         reception: Which layers of it, and why.
+        quality: How good its connection is.
         publisher: The peer that it sends on, None before it has offered to.
         subscriber: The peer that it receives on, None before.
         channels: Its data channels, None before.
@@ -127,6 +131,7 @@ class Participant:
             wall_offset=room.endpoint.wall_offset,
             on_wish=self._wish,
         )
+        self.quality = QualityWatch(self, timers=room.endpoint.timers, tell=self._quality_changed)
         self._dynacast: dict[str, Dynacast] = {}
         self._report_timer: Timer | None = None
 
@@ -169,6 +174,9 @@ class Participant:
             self._grace_timer = None
         self._listener = listener
         self.room.floor.introduce(self)
+        self.room.tell_qualities(self)
+        for dynacast in self._dynacast.values():
+            dynacast.repeat()
         # An offer that was under way when the old connection broke may never have arrived.
         if len(self.subscriptions) or self.subscriptions.slots:
             self._negotiation_needed(now)
@@ -276,6 +284,9 @@ class Participant:
             if other.subscriptions.get(track.sid) is not None:
                 other.reception.changed(now)
 
+    def _quality_changed(self, score: QualityScore) -> None:
+        self.room.tell(ConnectionQualityChanged(self, score.quality, score.score), about=self)
+
     def _track_changed(self, track: Track) -> None:
         self.room.tell(TrackUpdated(self, track), about=self)
 
@@ -329,7 +340,7 @@ class Participant:
 
     def media(self, *, now: float) -> MediaStatus:
         """What it receives, and why."""
-        return self.reception.status(quality="excellent", now=now)
+        return self.reception.status(quality=self.quality.quality, now=now)
 
     def watch_media(self, enabled: bool, *, now: float) -> None:
         """Tell the listener once a second what it receives and why, or no longer."""
@@ -413,6 +424,7 @@ class Participant:
     def set_peer(self, target: MediaTarget, peer: Peer, *, now: float) -> None:
         """Use this peer from now on; an earlier one is closed."""
         previous = self.publisher if target == "publisher" else self.subscriber
+        self.quality.begin(now=now)
         if target == "publisher":
             self.publisher = peer
             self._close_channels()
@@ -442,6 +454,7 @@ class Participant:
         """The room has let go of this participant: free all that it holds."""
         self.present = False
         self.reception.close(now=now)
+        self.quality.close()
         for dynacast in self._dynacast.values():
             dynacast.close()
         for timer in (self._negotiation_timer, self._grace_timer, self._report_timer):

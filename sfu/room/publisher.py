@@ -153,6 +153,12 @@ class Publisher:
         """Those that packets came from."""
         return [feed.stream for feed in self._feeds.values()]
 
+    def note_round_trip(self, seconds: float) -> None:
+        """Take this for the time that repairs need, where nothing better is known; 0 unknown."""
+        if seconds > 0:
+            for feed in self._feeds.values():
+                feed.stream.note_round_trip(seconds)
+
     # -- the hot path
 
     def receive_rtp(self, packet: RtpPacket, *, now: float) -> tuple[Feed, RtpPacket] | None:

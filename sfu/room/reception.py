@@ -364,6 +364,17 @@ class Reception:
             tracks=tuple(tracks),
         )
 
+    def video(self) -> tuple[float, float]:
+        """Bit/s of all video that is wanted, and of what was chosen of it."""
+        wanted = chosen = 0.0
+        for subscription in self._subscriptions:
+            record = self._records.get(subscription.track.sid)
+            if subscription.track.kind == "video" and record is not None and record.decision:
+                decision = record.decision
+                wanted += decision.wants
+                chosen += decision.layer.bitrate if decision.layer is not None else 0.0
+        return wanted, chosen
+
     def _track_status(
         self, subscription: Subscription, record: _Record | None, now: float
     ) -> TrackStatus:

@@ -9,6 +9,7 @@ from sfu.config import Config
 from sfu.errors import LimitError, LocalError
 from sfu.room.endpoint import Endpoint
 from sfu.room.events import (
+    ConnectionQualityChanged,
     DataReceived,
     ParticipantJoined,
     ParticipantLeft,
@@ -125,6 +126,7 @@ class Room:
         self.floor.wishes_changed(participant, now=now)
         if self.floor.speakers:
             self.floor.introduce(participant)
+        self.tell_qualities(participant)
         self._count_changed(participant)
         return participant
 
@@ -194,6 +196,13 @@ class Room:
         if not about.hidden:
             for other in self.others(about):
                 other.notify(event)
+
+    def tell_qualities(self, participant: Participant) -> None:
+        """Tell somebody who comes, or is back, of all connections that are not as at first."""
+        for other in [participant, *self.others(participant)]:
+            told = other.quality.told
+            if told is not None and (other is participant or not other.hidden):
+                participant.notify(ConnectionQualityChanged(other, told.quality, told.score))
 
     def _count_changed(self, by: Participant) -> None:
         if not by.hidden:

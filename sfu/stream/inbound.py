@@ -139,6 +139,16 @@ class InboundStream:
         """How often the source jumped to other sequence numbers, and perhaps timestamps."""
         return self._restarts
 
+    @property
+    def reception(self) -> ReceptionStatistics:
+        """What receiver reports tell of it."""
+        return self._statistics
+
+    def note_round_trip(self, seconds: float) -> None:
+        """Take this for the time that a repair needs, until one has been timed."""
+        if self._nack is not None:
+            self._nack.note_round_trip(seconds)
+
     # -- the hot path
 
     def receive(self, packet: RtpPacket, *, now: float) -> bool:

@@ -33,8 +33,9 @@ class NackGenerator:
         rtt: Round-trip time to begin with, seconds.
 
     Attributes:
-        rtt: Round-trip time to the sender in seconds: set it, or let `repaired` measure it. An
-            ice-lite end that only receives has no other way to learn it.
+        rtt: Round-trip time to the sender in seconds, as `repaired` measures it. An ice-lite end
+            that only receives has no other way to learn it; until the first repair, the round trip
+            of another connection of the same client does better than a guess.
         key_frame: Index where the newest key frame begins, -1 for none yet: when there is too much
             to ask for, what comes before it is given up first.
         given_up: How many packets were given up on, ever.
@@ -46,6 +47,7 @@ class NackGenerator:
         "_limit",
         "_losses",
         "_next_time",
+        "_timed",
         "given_up",
         "key_frame",
         "newest_given_up",
@@ -60,6 +62,7 @@ class NackGenerator:
         self.newest_given_up = -1
         self._losses: dict[int, _Loss] = {}  # ascending: gaps are only ever found at the front
         self._next_time: float | None = None
+        self._timed = False
 
     def __len__(self) -> int:
         return len(self._losses)
@@ -102,8 +105,15 @@ class NackGenerator:
         """The packet came as a retransmission: `forget` it and learn the round-trip time."""
         loss = self._losses.get(index)
         if loss is not None and loss.tries == 1:  # Karn: else it may answer an earlier request
-            self.rtt += RTT_SMOOTHING * (now - loss.tried - self.rtt)
+            weight = RTT_SMOOTHING if self._timed else 1.0  # RFC 6298 2.2: the first counts whole
+            self.rtt += weight * (now - loss.tried - self.rtt)
+            self._timed = True
         return self.forget(index)
+
+    def note_round_trip(self, seconds: float) -> None:
+        """Take this for the round-trip time until a repair has been timed."""
+        if not self._timed:
+            self.rtt = seconds
 
     def missing(self, *, now: float, oldest: int = 0) -> list[int]:
         """The indexes to ask for now, ascending; each of them counts as one more try.
