@@ -1,0 +1,1 @@
+"""Traces of estimates and choices: read, played again, and shown."""
