@@ -5,6 +5,7 @@ place of packets: transport-wide feedback gives delays and losses, REMB and rece
 used where there is none.
 """
 
+import math
 from collections.abc import Sequence
 
 from sfu.congestion.acknowledged_bitrate import AcknowledgedBitrate
@@ -26,6 +27,7 @@ REPORT_SILENCE = 6.0  # s; reports come once a second, or every few seconds on a
 BACK_OFF = 0.8  # each `CHECK` while it is silent
 CHECK = 0.5  # s
 JITTER_QUEUE = 2.0  # of the jitter: so much of a queue may be none
+SHORT_QUEUE = 0.15  # s; a key frame makes as much, and it is gone in less than a second
 FALL_BACK = 5.0  # s without transport-wide feedback, while other reports come
 
 
@@ -46,6 +48,8 @@ class BandwidthEstimator:
         state: What the delay tells.
         mode: What the estimate rests on.
         acknowledged_bitrate: What arrives, bit/s; None while it is not known.
+        carried: What arrives now while all of it does, with a short queue at most, bit/s; else 0.
+            The estimate may be less, until that queue has gone.
         queue_delay: Seconds that packets wait in queues of the path.
     """
 
@@ -57,6 +61,7 @@ class BandwidthEstimator:
         self.mode: Mode = "loss"
         self.acknowledged_bitrate: float | None = None
         self.queue_delay = 0.0
+        self.carried = 0.0
         self._maximum = maximum
         self._history = SentHistory()
         self._received = AcknowledgedBitrate()
@@ -170,6 +175,9 @@ class BandwidthEstimator:
         late = overusing or max(queue, latest) >= SHALLOW_QUEUE
         recent = self._received.recent() if late else None
         came = acknowledged
+        self.carried = 0.0
+        if came is not None and queue <= SHORT_QUEUE and self._losses.bound == math.inf:
+            self.carried = max(came, recent[0]) if recent is not None else came
         # What the path loses anyway has passed the bottleneck, or would have.
         passed = 1 - self._losses.inherent
         if came is not None:
@@ -177,6 +185,7 @@ class BandwidthEstimator:
         if recent is not None:
             recent = recent[0] / passed, recent[1]
         rates = self._rates
+        before = rates.estimate
         rates.update(
             self.state,
             came,
@@ -186,7 +195,7 @@ class BandwidthEstimator:
             latest=latest,
             now=now,
         )
-        if overusing:
+        if overusing or rates.estimate < before:
             self._probes.overused(now=now)
         proven = self._probes.receive(result.bursts, now=now)
         if proven is not None and not overusing:

@@ -135,14 +135,22 @@ class RateControl:
         limit = FLOODED if queue < LONG_QUEUE else SATURATED
         flooded = recent is not None and (
             (recent[0] < limit * recent[1] and queue >= SHALLOW_QUEUE)
-            or (recent[0] < BROKEN * recent[1] and latest >= BROKEN_QUEUE)
+            or (
+                recent[0] < BROKEN * recent[1]
+                and latest >= BROKEN_QUEUE
+                # A key frame is much to send at once, but comes as quickly as what was before it.
+                and acknowledged is not None
+                and recent[0] < FLOODED * acknowledged
+            )
         )
         shared = self._futile >= FUTILE and queue <= SHARED_QUEUE
         # A full queue has no trend, but loses. One that sending less does not clear, while what we
         # send goes through, is kept up by another flow, which would take all that we give up: then
         # loss is what tells.
         if (state == "overusing" and not shared) or flooded:
-            self._overuse(acknowledged, recent, round_trip, queue, now)
+            self._overuse(
+                acknowledged, recent, round_trip, max(queue, latest) if flooded else queue, now
+            )
         elif state != "underusing" and acknowledged is not None:
             # While the queue empties (underusing), the rate is held.
             self._increase(acknowledged, round_trip, elapsed)

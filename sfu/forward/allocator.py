@@ -10,6 +10,7 @@ HEADROOM = 1.15  # estimate / need at which an improvement is made at once
 STABLE_TIME = 1.5  # s that the estimate must have had room for an improvement, without headroom
 TOLERANCE = 0.05  # share by which what is sent may pass the estimate for a short time…
 GRACE = 0.2  # s; … two feedback intervals: so short an excess fits into the queues
+CARRIED_TIME = 2.0  # s; so long what still goes through is not given up: a key frame has passed
 REST = 2.0  # s between two improvements of a track: its effect must show in the estimate first
 FIRST_HOLD = 1.0  # s after a track went down until it may go up again
 MAX_HOLD = 16.0  # s; what this and the stable time grow to while improvements fail
@@ -133,19 +134,25 @@ class Allocator:
 
     Viewers notice changes more than layers, so what a track has it keeps more easily than another
     gains it. An improvement needs an estimate with `HEADROOM`, or one that had room for it for
-    `STABLE_TIME`; an excess within `TOLERANCE` is borne for `GRACE`, unless there is congestion;
-    and when improvements fail, the next waits longer each time. A track that becomes wanted starts
+    `STABLE_TIME`; an excess within `TOLERANCE` is borne for `GRACE`, unless there is congestion, and
+    what evidently goes through for `CARRIED_TIME`; when improvements fail, the next waits longer each time. A track that becomes wanted starts
     at once.
     """
 
     def __init__(self) -> None:
         self._tracks: dict[Hashable, _Track] = {}
         self._lows: deque[tuple[float, float]] = deque()  # (time, estimate), ascending in both
-        self._grace_end = NEVER  # until then more may be sent than the estimate
+        self._excess_since = NEVER  # more has been sent than the estimate since then
         self._patience = _Patience(STABLE_TIME)
 
     def allocate(
-        self, demands: Sequence[Demand], *, estimate: float, now: float, congested: bool = False
+        self,
+        demands: Sequence[Demand],
+        *,
+        estimate: float,
+        now: float,
+        congested: bool = False,
+        carried: float = 0.0,
     ) -> Allocation:
         """Decide on all tracks; to be called with each new estimate, wish or set of layers.
 
@@ -154,7 +161,9 @@ class Allocator:
             estimate: bit/s that the path to the subscriber takes.
             now: Monotonic seconds.
             congested: Whether delay or loss tells that the path takes less than is sent now:
-                nothing is borne then, and nothing is added.
+                nothing is borne then but what is carried, and nothing is added.
+            carried: bit/s that evidently go through now, whatever the estimate is; 0 where that is
+                not known.
         """
         audio = 0.0
         wanted = 0.0
@@ -173,7 +182,7 @@ class Allocator:
             known[demand.key] = track
             track.begin(demand, position, now)
             tracks.append(track)
-        held, firm = self._limits(tracks, audio, estimate, congested, now)
+        held, firm = self._limits(tracks, audio, estimate, carried, congested, now)
         total = self._share(tracks, audio, wanted, held, firm)
         changes = [track.settle(now) for track in tracks]
         if -1 in changes:
@@ -189,7 +198,13 @@ class Allocator:
         )
 
     def _limits(
-        self, tracks: list[_Track], audio: float, estimate: float, congested: bool, now: float
+        self,
+        tracks: list[_Track],
+        audio: float,
+        estimate: float,
+        carried: float,
+        congested: bool,
+        now: float,
     ) -> tuple[float, float]:
         """The totals up to which layers may be kept, and up to which they may be added."""
         lows = self._lows
@@ -201,13 +216,17 @@ class Allocator:
         sent = audio + sum([t.layers[t.has].bitrate for t in tracks if t.has >= 0])
         firm = estimate / HEADROOM
         if sent > estimate:
-            if self._grace_end == NEVER:
-                self._grace_end = now + GRACE
+            if self._excess_since == NEVER:
+                self._excess_since = now
+            since = self._excess_since
+            tolerable = sent * (1 - TOLERANCE)
             held = estimate
-            if not congested and sent * (1 - TOLERANCE) <= estimate and now < self._grace_end:
+            if (not congested and tolerable <= estimate and now < since + GRACE) or (
+                tolerable <= carried and now < since + CARRIED_TIME
+            ):
                 held = sent
         else:
-            self._grace_end = NEVER
+            self._excess_since = NEVER
             held = estimate
             if now >= self._patience.until:
                 firm = max(firm, lows[0][1])
@@ -280,7 +299,7 @@ class Allocator:
 
     def _next_time(self, tracks: list[_Track], now: float) -> float | None:
         short = [track for track in tracks if track.index < track.top]
-        times = [self._grace_end]
+        times = [self._excess_since + GRACE, self._excess_since + CARRIED_TIME]
         if short:
             times.append(self._patience.until)
             if len(self._lows) > 1:
