@@ -92,7 +92,7 @@ async def test_churn(server: ServerProcess, tmp_path: Path) -> None:
     assert 3 <= len(left) <= 6
     assert len(result.clients) == 5 + len(left)
     assert sum(point.leaves for point in result.points) >= len(left)
-    assert all(client.packets_received for client in left)
+    assert all(client.first_packet_time for client in left)
 
 
 async def test_burst(server: ServerProcess, tmp_path: Path) -> None:
