@@ -151,10 +151,15 @@ class Forwarder:
         if source is None or target is None or self.kind != "video":
             return
         recent = source.recent(target[0], now=now)
-        if recent:
+        if recent and not self._has_sent(recent[0]):
             self.forward(recent, now=now)
         if not self._flowing:
             source.request_key_frame(target[0], now=now)
+
+    def _has_sent(self, packet: RtpPacket) -> bool:
+        """Whether this packet went out before a pause: it must not come again as something new."""
+        sequence = self._sequence
+        return packet.ssrc == sequence.ssrc and packet.index + sequence.offset < sequence.next
 
     def pause(self) -> None:
         """Start anew, without a gap, with the next key frame that comes."""

@@ -83,6 +83,24 @@ def test_what_is_older_than_the_last_key_frame_is_not_sent_again() -> None:
     assert again == [new.to_bytes(2)]
 
 
+def test_what_came_before_a_pause_does_not_come_again_after_it() -> None:
+    server, alice, _, receiver = room(rtx=True)
+    assert alice.publisher
+    (track,) = alice.participant.tracks.values()
+    sender = Sender(alice.publisher, mid="v", ssrc=1)
+    play(server, sender, 20)
+    alice.participant.set_muted(track.sid, muted=True, now=server.time.now)
+    server.time.run(0.2)
+    alice.participant.set_muted(track.sid, muted=False, now=server.time.now)
+    play(server, sender, 40)
+    server.time.run(0.1)
+    numbers = sorted(receiver.packets)
+    stamps = [receiver.packets[number].timestamp for number in numbers]
+    assert stamps == sorted(stamps)
+    assert len(receiver.payloads) == len(set(receiver.payloads))
+    assert receiver.payloads[-1] == sender.payloads[-1]
+
+
 def test_without_rtx_nothing_is_sent_again_that_would_look_otherwise_now() -> None:
     server, alice, bob, receiver = room(rtx=False)
     assert alice.publisher
