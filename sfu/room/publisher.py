@@ -7,9 +7,11 @@ from operator import attrgetter, is_
 
 from sfu.config import Config
 from sfu.congestion.feedback import TransportFeedbackGenerator
+from sfu.congestion.receive_rate import ReceiveRate
 from sfu.forward.layout import forwarded_extensions
 from sfu.room.track import Track
 from sfu.stream.inbound import InboundStream
+from sfu.stream.loss_meter import LossMeter
 from sfu.stream.sender_report import SenderClock
 from sfu.timers import Timer, Timers
 from sfu.transport.transport import Transport
@@ -19,6 +21,7 @@ from sfu.wire.rtcp import (
     Goodbye,
     Nack,
     PictureLossIndication,
+    ReceiverEstimatedMaximumBitrate,
     ReceiverReport,
     RtcpPacket,
     SenderReport,
@@ -86,6 +89,8 @@ class Publisher:
         self._feedback = TransportFeedbackGenerator(sender_ssrc=LOCAL_SSRC)
         self._feedback_timer: Timer | None = None
         self._report_timer: Timer | None = None
+        self._rate: ReceiveRate | None = None  # where it is to be told
+        self._losses = LossMeter()
         self._sections: dict[str, tuple[ReceiveParameters, Track]] = {}
         self._feeds: dict[int, Feed] = {}
         self._repairs: dict[int, Feed] = {}
@@ -111,6 +116,8 @@ class Publisher:
         self._descriptor_id = ids.get(Extension.DEPENDENCY_DESCRIPTOR)
         wants_feedback = any(section.transport_cc for section in parameters)
         self._sequence_id = ids.get(Extension.TRANSPORT_SEQUENCE_NUMBER, 0) if wants_feedback else 0
+        wants_rate = not wants_feedback and any(section.remb for section in parameters)
+        self._rate = (self._rate or ReceiveRate()) if wants_rate else None
         for section, track in sections.values():
             track.bind(forwarded_extensions(section.extensions), self._want_key_frame)
             for feed in self._feeds.values():
@@ -351,8 +358,17 @@ class Publisher:
         for start in range(0, len(blocks), 31):  # RFC 3550 6.4.2: a 5-bit count
             report = ReceiverReport(LOCAL_SSRC, tuple(blocks[start : start + 31]))
             self._transport.send_rtcp(serialize_compound((report,)))
+        if self._rate is not None and blocks:
+            self._tell_rate(self._rate, now)
         if blocks:
             self._report_timer = self._timers.call_at(now + REPORT_INTERVAL, self._report)
+
+    def _tell_rate(self, rate: ReceiveRate, now: float) -> None:
+        streams = self.streams
+        received = sum(stream.bitrate.bitrate(now) for stream in streams)
+        bitrate = rate.update(received, self._losses.measure(streams))
+        ssrcs = tuple([stream.ssrc for stream in streams])
+        self._send(ReceiverEstimatedMaximumBitrate(LOCAL_SSRC, bitrate, ssrcs))
 
     def _arm_feedback(self, now: float) -> None:
         when = self._feedback.next_time()

@@ -297,6 +297,7 @@ class Member:
         seed: int = 10,
         rtx: dict[int, int] | None = None,
         source: Source = "unknown",
+        transport_cc: bool = True,
         **conditions: float,
     ) -> dict[str, Track]:
         """Announce tracks (mid, kind, codecs) and connect the peer that carries them."""
@@ -321,7 +322,8 @@ class Member:
                     },
                     nack=kind == "video",
                     pli=kind == "video",
-                    transport_cc=True,
+                    transport_cc=transport_cc,
+                    remb=True,
                 )
                 for mid, kind, codecs in tracks
             ],
