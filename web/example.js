@@ -14,15 +14,19 @@ room.on("participantleft", ({ participant }) => figures.get(participant.sid)?.re
 
 // 3. Media comes and goes by itself: whatever is published is received, unless you say otherwise.
 //    The video of a camera and the sound of a microphone are two tracks of one participant.
-room.on("tracksubscribed", ({ participant, mediaStreamTrack }) => {
+room.on("tracksubscribed", ({ track, participant, mediaStreamTrack }) => {
   const element = document.createElement(mediaStreamTrack.kind === "audio" ? "audio" : "video");
   element.autoplay = true;
   element.srcObject = new MediaStream([mediaStreamTrack]);
   element.dataset["track"] = mediaStreamTrack.id;
   figures.get(participant.sid)?.prepend(element);
+  // The server sends no larger a picture than this element shows, and none while it is hidden.
+  if (track.kind === "video") room.observe(track, element);
 });
 room.on("trackunsubscribed", ({ mediaStreamTrack }) => {
-  document.querySelector(`[data-track="${mediaStreamTrack.id}"]`)?.remove();
+  const element = document.querySelector(`[data-track="${mediaStreamTrack.id}"]`);
+  if (element) room.unobserve(element);
+  element?.remove();
 });
 
 // 4. Messages: the topic is yours to choose, the text comes as UTF-8. Show the words of others with

@@ -9,6 +9,8 @@
 /** @typedef {import("./participant.js").LocalTrack} LocalTrack */
 /** @typedef {import("./participant.js").Participant} Participant */
 /** @typedef {import("./participant.js").RemoteTrack} RemoteTrack */
+/** @typedef {import("./protocol.js").MediaInfo} MediaInfo */
+/** @typedef {import("./protocol.js").Quality} Quality */
 /** @typedef {import("./protocol.js").RoomInfo} RoomInfo */
 
 /**
@@ -65,6 +67,18 @@
  * @property {{track: LocalTrack}} localtrackended
  */
 
+/** @typedef {{participant: Participant | LocalParticipant, level: number}} Speaker level: 0 to 1 */
+
+/**
+ * How well it goes. The dominant speaker comes first; nobody speaks when there are none. `score` is
+ * a mean opinion score, 1 to 4.5. A `mediareport` comes once a second while it is asked for.
+ * @typedef {object} QualityEvents
+ * @property {{speakers: Speaker[]}} speakerschanged
+ * @property {{participant: Participant | LocalParticipant, quality: Quality, score: number}}
+ *   connectionqualitychanged
+ * @property {{status: MediaInfo}} mediareport
+ */
+
 /**
  * In `statechange`, `reason` is set when the state is "disconnected": a reason of the protocol's
  * `disconnected` message, or the code of an error. When it is "reconnecting", `reason` is what the
@@ -77,7 +91,11 @@
  * @property {SfuError} error what fails where nobody waits for it
  */
 
-/** @typedef {RosterEvents & SubscriptionEvents & LocalTrackEvents & OwnEvents} RoomEvents */
+/**
+ * @typedef {(
+ *   & RosterEvents & SubscriptionEvents & LocalTrackEvents & QualityEvents & OwnEvents
+ * )} RoomEvents
+ */
 
 /**
  * @template Events

@@ -6,10 +6,27 @@
 /** @typedef {import("./protocol.js").Kind} Kind */
 /** @typedef {import("./protocol.js").ParticipantInfo} ParticipantInfo */
 /** @typedef {import("./protocol.js").Permissions} Permissions */
+/** @typedef {import("./protocol.js").Quality} Quality */
 /** @typedef {import("./protocol.js").Source} Source */
 /** @typedef {import("./protocol.js").SubscriptionReason} SubscriptionReason */
 /** @typedef {import("./protocol.js").SubscriptionState} SubscriptionState */
 /** @typedef {import("./protocol.js").TrackInfo} TrackInfo */
+/** @typedef {import("./protocol.js").TrackSettings} TrackSettings */
+
+/**
+ * What holds for a track of which the server was told nothing.
+ * @type {Readonly<TrackSettings>}
+ */
+export const DEFAULT_SETTINGS = Object.freeze({
+  visible: true,
+  width: 0,
+  height: 0,
+  fps: 0,
+  priority: 0,
+  layer: null,
+  temporal: null,
+  paused: false,
+});
 
 /** A track that somebody else publishes. */
 export class RemoteTrack {
@@ -26,6 +43,10 @@ export class RemoteTrack {
   state = null;
   /** Why it is paused or failed. @type {SubscriptionReason} */
   reason = "";
+  /** The same in a sentence of the server's, with figures where there are some. */
+  detail = "";
+  /** How this client shows it; see `Room.observe` and `Room.configure`. @type {TrackSettings} */
+  settings = DEFAULT_SETTINGS;
   isLocal = /** @type {const} */ (false);
 
   /**
@@ -70,6 +91,8 @@ export class RemoteTrack {
 export class Participant {
   /** By sid. @type {Map<string, RemoteTrack>} */
   tracks = new Map();
+  /** How good their connection is; null until the server tells. @type {Quality | null} */
+  quality = null;
   isLocal = /** @type {const} */ (false);
 
   /** @param {ParticipantInfo} info */
@@ -148,7 +171,9 @@ export class LocalTrack {
  * @property {string} [name]
  * @property {boolean} [muted] published muted
  * @property {"VP8" | "VP9" | "H264" | "AV1"} [preferredCodec] video only; others stay as fallback
- * @property {number} [maxBitrate] bit/s
+ * @property {boolean} [simulcast] in several sizes, so that each of the others gets the one that
+ *   suits; true for cameras when left out
+ * @property {number} [maxBitrate] bit/s; of the largest size
  * @property {number} [maxFramerate] frames/s
  */
 
@@ -156,6 +181,8 @@ export class LocalTrack {
 export class LocalParticipant {
   /** In the order of publishing. @type {Set<LocalTrack>} */
   tracks = new Set();
+  /** How good this connection is; null until the server tells. @type {Quality | null} */
+  quality = null;
   isLocal = /** @type {const} */ (true);
   /** @type {ParticipantInfo | null} */
   info = null;

@@ -93,6 +93,15 @@
 /** @typedef {"excellent" | "good" | "poor" | "lost"} Quality */
 
 /**
+ * A simulcast layer before it flows.
+ * @typedef {object} AnnouncedLayer
+ * @property {string} rid
+ * @property {number} width pixels, 0 when unknown
+ * @property {number} height pixels, 0 when unknown
+ * @property {number} bitrate bit/s at most, 0 when unknown
+ */
+
+/**
  * @typedef {object} LayerInfo
  * @property {number} spatial
  * @property {number} temporal

@@ -4,6 +4,7 @@
  */
 
 import { DataChannels } from "./data.js";
+import { addSender, announceLayers, chooseEncodings, LayerSwitch } from "./encodings.js";
 import { ConnectionError, RequestError } from "./errors.js";
 import { Watchdog } from "./watchdog.js";
 
@@ -35,6 +36,8 @@ export class Publisher {
   #announcing = new Map();
   /** @type {Set<LocalTrack>} */
   #tracks = new Set();
+  /** @type {WeakMap<LocalTrack, LayerSwitch>} */
+  #switches = new WeakMap();
   /** @type {Promise<unknown>} */
   #tail = Promise.resolve();
   /** @type {Promise<void> | null} */
@@ -113,6 +116,16 @@ export class Publisher {
     return this.#nextOffer;
   }
 
+  /**
+   * Encodes the layers of a track that somebody wants, and no others.
+   * @param {string} sid
+   * @param {{rid: string, active: boolean}[]} layers
+   */
+  setLayers(sid, layers) {
+    const track = [...this.#tracks].find((one) => one.sid === sid);
+    if (track) this.#switches.get(track)?.set(layers);
+  }
+
   /** Signaling is lost. */
   suspend() {
     this.#watchdog?.suspend();
@@ -124,6 +137,8 @@ export class Publisher {
    */
   async resume(known) {
     this.#watchdog?.resume();
+    // A wish for a layer may have been lost.
+    for (const track of this.#tracks) this.#switches.get(track)?.reset();
     const ours = new Set([...this.#tracks].map((track) => track.sid));
     // Announced, and then the reply was lost.
     for (const { sid } of known.filter((info) => !ours.has(info.sid))) {
@@ -152,26 +167,26 @@ export class Publisher {
 
   /** @param {LocalTrack} track */
   async #announce(track) {
-    const { width = 0, height = 0 } = track.mediaStreamTrack?.getSettings() ?? {};
+    const size = track.mediaStreamTrack?.getSettings() ?? {};
+    const encodings = chooseEncodings(track, size);
     const muted = track.muted;
     const reply = await this.#options.request({
       type: "add_track",
       kind: track.kind,
       source: track.source,
       name: track.name,
-      width,
-      height,
+      width: size.width ?? 0,
+      height: size.height ?? 0,
       muted,
+      layers: announceLayers(encodings, size),
       cid: track.cid,
     });
     if (this.#closed) throw lost();
     track.sid = reply.track.sid;
     track.acknowledgedMuted = muted;
     const connection = this.#connect();
-    track.transceiver = connection.addTransceiver(track.mediaStreamTrack ?? track.kind, {
-      direction: "sendonly",
-      sendEncodings: [encoding(track)],
-    });
+    track.transceiver = addSender(connection, track.mediaStreamTrack ?? track.kind, encodings);
+    this.#switches.set(track, new LayerSwitch(track.transceiver.sender));
     preferCodec(track);
     this.#tracks.add(track);
   }
@@ -267,14 +282,6 @@ export class Publisher {
     this.#tail = run.catch(() => {});
     return run;
   }
-}
-
-/**
- * @param {LocalTrack} track
- * @returns {RTCRtpEncodingParameters}
- */
-function encoding({ options: { maxBitrate, maxFramerate } }) {
-  return { ...(maxBitrate && { maxBitrate }), ...(maxFramerate && { maxFramerate }) };
 }
 
 /**

@@ -12,29 +12,34 @@
 import { Connection } from "./connection.js";
 import { DataSender, decodeBase64 } from "./data.js";
 import { Emitter } from "./emitter.js";
-import { ConnectionError, isConnectionLoss, SfuError } from "./errors.js";
+import { ConnectionError, isConnectionLoss, RequestError, SfuError } from "./errors.js";
 import { LocalTracks } from "./local_tracks.js";
 import { LocalParticipant } from "./participant.js";
 import { PROTOCOL_VERSION } from "./protocol.js";
 import { Publisher } from "./publisher.js";
 import { Roster } from "./roster.js";
+import { Showing } from "./showing.js";
 import { Subscriber } from "./subscriber.js";
 import { Subscriptions } from "./subscriptions.js";
+import { TrackSettingsSender } from "./track_settings.js";
 
 /** @typedef {import("./connection.js").ConnectionState} ConnectionState */
 /** @typedef {import("./data.js").DataOptions} DataOptions */
 /** @typedef {import("./events.js").ConnectOptions} ConnectOptions */
 /** @typedef {import("./events.js").RoomEvents} RoomEvents */
+/** @typedef {import("./events.js").Speaker} Speaker */
 /** @typedef {import("./participant.js").LocalTrack} LocalTrack */
 /** @typedef {import("./participant.js").Participant} Participant */
 /** @typedef {import("./participant.js").PublishOptions} PublishOptions */
 /** @typedef {import("./participant.js").RemoteTrack} RemoteTrack */
 /** @typedef {import("./protocol.js").DataMessage} DataMessage */
 /** @typedef {import("./protocol.js").Joined} Joined */
+/** @typedef {import("./protocol.js").Quality} Quality */
 /** @typedef {import("./protocol.js").Request} Request */
 /** @typedef {import("./protocol.js").RoomInfo} RoomInfo */
 /** @typedef {import("./protocol.js").ServerEvent} ServerEvent */
 /** @typedef {import("./protocol.js").Target} Target */
+/** @typedef {import("./protocol.js").TrackSettings} TrackSettings */
 
 const RECONNECT_TIMEOUT = 120_000; // ms; a server that is deployed anew is back by then
 
@@ -48,6 +53,10 @@ export class Room extends Emitter {
   local = new LocalParticipant();
   /** @type {RoomInfo | null} */
   info = null;
+  /** Who speaks now, the dominant one first. @type {readonly Speaker[]} */
+  speakers = [];
+  /** Whether media reports are wanted. */
+  #watching = false;
   /** @type {ConnectOptions} */
   #options = {};
   /** @type {ConnectionState} */
@@ -75,9 +84,13 @@ export class Room extends Emitter {
     this.emit(name, /** @type {any} */ (detail));
     if (name === "trackpublished") this.#attach(); // its media may have been faster
   });
-  #subscriptions = new Subscriptions(this.#roster, this.#request, (name, detail) =>
-    this.emit(name, /** @type {any} */ (detail)),
-  );
+  #settings = new TrackSettingsSender(this.#request);
+  #showing = new Showing((track, exposure) => this.#settings.change(track, exposure));
+  #subscriptions = new Subscriptions(this.#roster, this.#request, (name, detail) => {
+    if (name === "tracksubscribed") this.#settings.update(detail.track);
+    if (name === "trackunsubscribed") this.#settings.forget(detail.track);
+    this.emit(name, /** @type {any} */ (detail));
+  });
   #sender = new DataSender(this.#request, () => this.#publisher?.channels ?? null);
 
   get state() {
@@ -193,6 +206,44 @@ export class Room extends Emitter {
   }
 
   /**
+   * Has the server send no more of a video than is seen of it: nothing while the element is hidden,
+   * the layer that suits its size while it is shown. An element shows one track at a time.
+   * @param {RemoteTrack} track
+   * @param {Element} element the video element, or one of the same size around it
+   */
+  observe(track, element) {
+    this.#showing.observe(track, element);
+  }
+
+  /**
+   * An element shows no track any more; a track that no other one shows is hidden.
+   * @param {Element} element
+   */
+  unobserve(element) {
+    this.#showing.unobserve(element);
+  }
+
+  /**
+   * Says how to receive a track: its priority, frame rate or layer, or not for the time being.
+   * What `observe` finds out need not be said.
+   * @param {RemoteTrack} track
+   * @param {Partial<TrackSettings>} settings
+   */
+  configure(track, settings) {
+    this.#settings.change(track, settings);
+  }
+
+  /**
+   * Asks for a `mediareport` every second: what is received, and why it is no more.
+   * @param {boolean} enabled
+   */
+  watchMedia(enabled) {
+    if (enabled === this.#watching) return;
+    this.#watching = enabled;
+    if (this.#state === "connected") this.#askForReports();
+  }
+
+  /**
    * Changes what others see of this client.
    * @param {{name?: string, metadata?: string, attributes?: Record<string, string>}} changes
    *   attributes are merged; an empty value deletes one
@@ -247,6 +298,8 @@ export class Room extends Emitter {
     this.local.info = snapshot.participant;
     if (!snapshot.resumed) this.#open(snapshot);
     this.#setState("connected");
+    this.#settings.renew();
+    if (this.#watching) this.#askForReports();
     this.#roster.replace(snapshot.participants);
     if (snapshot.resumed) {
       this.#subscriber?.resume();
@@ -310,6 +363,8 @@ export class Room extends Emitter {
     this.#connection = null;
     this.#setState("disconnected", reason, message);
     this.#close();
+    this.#setSpeakers([]);
+    this.local.quality = null;
     this.#roster.replace([]);
     this.#localTracks.clear();
   }
@@ -357,6 +412,14 @@ export class Room extends Emitter {
         return this.#subscriber?.accept(message);
       case "subscription_changed":
         return this.#subscriptions.changed(message);
+      case "speakers_changed":
+        return this.#setSpeakers(message.speakers);
+      case "connection_quality":
+        return this.#setQuality(message);
+      case "layers_wanted":
+        return this.#publisher?.setLayers(message.track, message.layers);
+      case "media_report":
+        return this.emit("mediareport", { status: message.status });
       case "data":
         return this.#receivedData(message);
       case "media_state":
@@ -368,6 +431,24 @@ export class Room extends Emitter {
       default:
         return undefined; // a newer server may say more
     }
+  }
+
+  /** @param {{participant: string, level: number}[]} speakers */
+  #setSpeakers(speakers) {
+    if (!speakers.length && !this.speakers.length) return;
+    this.speakers = speakers.flatMap(({ participant: sid, level }) => {
+      const participant = this.#person(sid);
+      return participant ? [{ participant, level }] : [];
+    });
+    this.emit("speakerschanged", { speakers: [...this.speakers] });
+  }
+
+  /** @param {{participant: string, quality: Quality, score: number}} news */
+  #setQuality({ participant: sid, quality, score }) {
+    const participant = this.#person(sid);
+    if (!participant) return;
+    participant.quality = quality;
+    this.emit("connectionqualitychanged", { participant, quality, score });
   }
 
   /** @param {DataMessage} message */
@@ -384,6 +465,16 @@ export class Room extends Emitter {
   }
 
   // -- helpers
+
+  /** @param {string} sid */
+  #person(sid) {
+    return sid === this.local.sid ? this.local : this.participants.get(sid);
+  }
+
+  #askForReports() {
+    const request = this.#request({ type: "watch_media", enabled: this.#watching });
+    request.catch(unlessUnknown).catch(unlessLost).catch((error) => this.#report(error));
+  }
 
   #attach() {
     this.#subscriptions.attach(this.#subscriber?.media);
@@ -448,4 +539,12 @@ export class Room extends Emitter {
 function unlessLost(error) {
   const gone = error instanceof ConnectionError && error.code === "disconnected";
   if (!gone && !isConnectionLoss(error)) throw error;
+}
+
+/**
+ * Passes over the refusal of a message that an older server does not know.
+ * @param {unknown} error
+ */
+function unlessUnknown(error) {
+  if (!(error instanceof RequestError && error.code === "bad_request")) throw error;
 }

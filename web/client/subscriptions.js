@@ -64,13 +64,14 @@ export class Subscriptions {
 
   /**
    * The server says how a subscription fares.
-   * @param {{track: string, state: SubscriptionState, reason: SubscriptionReason}} news
+   * @param {{track: string, state: SubscriptionState, reason: SubscriptionReason, detail?: string}}
+   *   news
    */
-  changed({ track: sid, state, reason }) {
+  changed({ track: sid, state, reason, detail = "" }) {
     const track = this.#roster.track(sid);
-    if (!track || (track.state === state && track.reason === reason)) return;
-    track.state = state;
-    track.reason = reason;
+    if (!track) return;
+    if (track.state === state && track.reason === reason && track.detail === detail) return;
+    Object.assign(track, { state, reason, detail });
     this.#tell("subscriptionchanged", { track, participant: track.participant });
   }
 
