@@ -12,9 +12,6 @@ import { coalesced } from "./dom.js";
 /** @typedef {import("./devices.js").DeviceName} DeviceName */
 /** @typedef {import("./devices.js").Devices} Devices */
 
-const CAMERA_BITRATE = 1_700_000; // bit/s; 720p of a face at 30 frames/s
-const SCREEN_BITRATE = 2_500_000; // bit/s; sharp text that scrolls
-
 /**
  * @typedef {object} BroadcastOptions
  * @property {PublishOptions["preferredCodec"]} preferredCodec
@@ -65,7 +62,7 @@ export class Broadcast {
       const video = track.kind === "video";
       await this.#room.publish(track, {
         source: video ? "screen_share" : "screen_share_audio",
-        ...(video && { maxBitrate: SCREEN_BITRATE, preferredCodec: this.#options.preferredCodec }),
+        ...(video && { preferredCodec: this.#options.preferredCodec }),
       });
     }
   }
@@ -80,7 +77,7 @@ export class Broadcast {
     if (this.#room.state === "disconnected") return;
     await this.#syncDevice("microphone", {});
     const { preferredCodec } = this.#options;
-    await this.#syncDevice("camera", { preferredCodec, maxBitrate: CAMERA_BITRATE });
+    await this.#syncDevice("camera", { preferredCodec });
   }
 
   /**

@@ -16,6 +16,7 @@ import { People } from "./people.js";
 import { Sound } from "./sound.js";
 import { Speaking } from "./speaking.js";
 import { Stage } from "./stage.js";
+import { Statistics } from "./statistics.js";
 import { showToasts, toast } from "./toasts.js";
 import { Unseen } from "./unseen.js";
 import {
@@ -48,6 +49,7 @@ const VISIBLE = /** @type {const} */ ([
   "localtrackunpublished",
   "localtrackupdated",
   "localparticipantupdated",
+  "connectionqualitychanged",
 ]);
 
 const COPIED_TIME = 2_000; // ms
@@ -78,6 +80,7 @@ export class Call {
   #meter;
   #stage;
   #people;
+  #statistics;
   #chat;
   #broadcast;
   #speaking;
@@ -95,8 +98,10 @@ export class Call {
     this.#meter = meter;
     this.#stage = new Stage(room);
     this.#people = new People(room);
+    this.#statistics = new Statistics(room);
     this.#panel = new Panel((section) => {
       if (section === "chat") this.#chat.focus();
+      this.#statistics.open = section === "stats";
     });
     this.#chat = new Chat(room, () => this.#panel.messageReceived());
     this.#speaking = new Speaking(room, meter, (keys) => this.#stage.mark(keys));
@@ -140,6 +145,7 @@ export class Call {
   hide() {
     this.#view.hidden = true;
     byId("settings-dialog", HTMLDialogElement).close();
+    this.#statistics.open = false;
     this.#speaking.stop();
     this.#stage.clear();
     this.#sound.clear();

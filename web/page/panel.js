@@ -1,11 +1,16 @@
 /**
- * The panel beside the stage: people or chat, one at a time.
+ * The panel beside the stage: people, chat or statistics, one at a time.
  * @module
  */
 
 import { byId, label } from "./dom.js";
 
-/** @typedef {"people" | "chat"} Section */
+/** @typedef {"people" | "chat" | "stats"} Section */
+
+/** @type {Record<Section, string>} */
+const TITLES = { people: "People", chat: "Chat", stats: "Connection" };
+
+const SECTIONS = /** @type {Section[]} */ (Object.keys(TITLES));
 
 /** Opens and closes the panel. */
 export class Panel {
@@ -18,13 +23,14 @@ export class Panel {
   #parts = {
     people: part("people"),
     chat: part("chat"),
+    stats: part("stats"),
   };
-  #opened;
+  #changed;
 
-  /** @param {(section: Section) => void} opened */
-  constructor(opened) {
-    this.#opened = opened;
-    for (const name of /** @type {Section[]} */ (["people", "chat"])) {
+  /** @param {(section: Section | null) => void} changed another section is open, or none */
+  constructor(changed) {
+    this.#changed = changed;
+    for (const name of SECTIONS) {
       this.#parts[name].button.addEventListener("click", () => {
         this.show(this.#open === name ? null : name);
       });
@@ -43,9 +49,9 @@ export class Panel {
       part.section.hidden = name !== section;
       part.button.setAttribute("aria-expanded", String(name === section));
     }
-    byId("panel-title", HTMLElement).textContent = section === "chat" ? "Chat" : "People";
+    if (section) byId("panel-title", HTMLElement).textContent = TITLES[section];
     if (section === "chat") this.#setUnread(0);
-    if (section) this.#opened(section);
+    this.#changed(section);
   }
 
   /** A message came: counted unless it is seen. */

@@ -1,5 +1,5 @@
 /**
- * Finds out who speaks, from the levels that come with the sound.
+ * Finds out who speaks: from the server, else from the levels that come with the sound.
  * @module
  */
 
@@ -16,6 +16,12 @@ const HOLD = 600; // ms; people breathe between words
 export class Speaking {
   /** When somebody was last heard, by key. @type {Map<string, number>} */
   #heard = new Map();
+  /**
+   * The server hears everybody, also whose sound it does not send; null until it has told of
+   * anybody, and for servers that never do.
+   * @type {Set<string> | null}
+   */
+  #speakers = null;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
   #room;
@@ -31,6 +37,11 @@ export class Speaking {
     this.#room = room;
     this.#meter = meter;
     this.#tell = tell;
+    room.on("speakerschanged", ({ speakers }) => {
+      const others = speakers.filter(({ participant }) => !participant.isLocal);
+      this.#speakers = new Set(others.map(({ participant }) => participant.sid));
+      if (this.#timer !== undefined) this.#look();
+    });
   }
 
   start() {
@@ -39,19 +50,26 @@ export class Speaking {
 
   stop() {
     clearInterval(this.#timer);
+    this.#timer = undefined;
     this.#heard.clear();
+    this.#speakers = null;
   }
 
   #look() {
     const now = performance.now();
     const microphone = this.#room.local.track("microphone");
     if (microphone && !microphone.muted) this.#hear("local", this.#meter.level, now);
+    if (!this.#speakers) this.#listen(now);
+    for (const [key, time] of this.#heard) if (now - time > HOLD) this.#heard.delete(key);
+    this.#tell(new Set([...this.#heard.keys(), ...(this.#speakers ?? [])]));
+  }
+
+  /** @param {number} now */
+  #listen(now) {
     for (const participant of this.#room.participants.values()) {
       const track = participant.track("microphone");
       if (track) this.#hear(participant.sid, loudness(track.audioLevel), now);
     }
-    for (const [key, time] of this.#heard) if (now - time > HOLD) this.#heard.delete(key);
-    this.#tell(new Set(this.#heard.keys()));
   }
 
   /**

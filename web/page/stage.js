@@ -6,7 +6,9 @@
 import { byId } from "./dom.js";
 import { arrange } from "./grid.js";
 import { shownName } from "./names.js";
+import { Seats } from "./seats.js";
 import { Tile } from "./tile.js";
+import { explainPause, explainUnseated } from "./words.js";
 
 /** @typedef {import("../client/participant.js").LocalParticipant} LocalParticipant */
 /** @typedef {import("../client/participant.js").LocalTrack} LocalTrack */
@@ -17,12 +19,17 @@ import { Tile } from "./tile.js";
 
 const LOCAL = "local"; // key of one's own tile: sids change with a rejoin
 
+const LEAST_TILE = 160 * 110; // square px; a face in less tells nobody anything
+const STRIP = 0.3; // share of the stage that is left for people beside something large
+
 /** Shows a room. */
 export class Stage {
   #view = byId("stage", HTMLElement);
+  #unseated = byId("unseated", HTMLElement);
   /** By key. @type {Map<string, Tile>} */
   #tiles = new Map();
-  /** @type {Picture[]} */
+  #seats = new Seats();
+  /** Those that have a tile. @type {Picture[]} */
   #pictures = [];
   /**
    * The key that the person made large; null: they did not choose; "": nothing shall be large.
@@ -34,18 +41,21 @@ export class Stage {
   /** @param {Room} room */
   constructor(room) {
     this.#room = room;
-    new ResizeObserver(() => this.#place()).observe(this.#view);
+    new ResizeObserver(() => this.#resized()).observe(this.#view);
   }
 
   /** Brings the tiles in step with the room. */
   render() {
-    this.#pictures = pictures(this.#room);
+    const all = pictures(this.#room);
+    const there = all.some(({ key }) => key === this.#pinned);
+    if (this.#pinned && !there) this.#pinned = null;
+    this.#pictures = this.#seat(all);
     const keys = new Set(this.#pictures.map(({ key }) => key));
     for (const [key, tile] of this.#tiles) {
       if (keys.has(key)) continue;
+      this.#room.unobserve(tile.element);
       tile.remove();
       this.#tiles.delete(key);
-      if (this.#pinned === key) this.#pinned = null;
     }
     const focused = this.#focused();
     for (const picture of this.#pictures) {
@@ -59,22 +69,55 @@ export class Stage {
         this.#view.append(tile.element);
       }
       tile.update(picture, picture.key === focused);
+      // The tile and not its video, which is as large and not there while it is muted.
+      if (picture.received) this.#room.observe(picture.received, tile.element);
+      else this.#room.unobserve(tile.element);
     }
     this.#place();
   }
 
   /**
-   * Marks who speaks.
+   * Marks who speaks; they get a tile where they have none.
    * @param {Set<string>} sids
    */
   mark(sids) {
+    this.#seats.hear(sids);
+    if ([...sids].some((key) => !this.#tiles.has(key))) this.render();
     for (const [key, tile] of this.#tiles) tile.speaking = sids.has(key);
   }
 
   clear() {
-    for (const tile of this.#tiles.values()) tile.remove();
+    for (const tile of this.#tiles.values()) {
+      this.#room.unobserve(tile.element);
+      tile.remove();
+    }
     this.#tiles.clear();
+    this.#pictures = [];
+    this.#seats.clear();
     this.#pinned = null;
+  }
+
+  /**
+   * Chooses whom there is a place for.
+   * @param {Picture[]} all
+   */
+  #seat(all) {
+    const { clientWidth, clientHeight } = this.#view;
+    const screens = all.filter(({ screen }) => screen);
+    const large = this.#pinned !== null ? this.#pinned : screens.at(-1)?.key;
+    const area = clientWidth * clientHeight * (large ? STRIP : 1);
+    const count = Math.max(2, Math.floor(area / LEAST_TILE)) + (large ? 1 : 0);
+    const fixed = [LOCAL, large ?? "", ...screens.map(({ key }) => key)];
+    const keys = all.map(({ key }) => key);
+    const seated = this.#seats.choose(keys, count, fixed.filter((key) => keys.includes(key)));
+    const words = explainUnseated(all.length - seated.length);
+    this.#unseated.textContent = this.#unseated.title = words;
+    this.#unseated.hidden = seated.length === all.length;
+    return seated.flatMap((key) => all.find((picture) => picture.key === key) ?? []);
+  }
+
+  #resized() {
+    if (this.#tiles.size) this.render();
   }
 
   /** The person's choice, else the screen shared last. */
@@ -133,6 +176,8 @@ function personPicture(person) {
     mirrored: person.isLocal,
     muted: !microphone || microphone.muted,
     video: camera && !camera.muted ? camera.mediaStreamTrack : null,
+    received: received(camera),
+    quality: person.quality,
     note: note(camera),
   };
 }
@@ -153,17 +198,18 @@ function screenPicture(person, track) {
     mirrored: false,
     muted: false,
     video: track.muted ? null : track.mediaStreamTrack,
+    received: received(track),
+    quality: null,
     note: note(track),
   };
 }
 
 /** @param {LocalTrack | RemoteTrack | undefined} track */
+function received(track) {
+  return track && !track.isLocal ? track : null;
+}
+
+/** @param {LocalTrack | RemoteTrack | undefined} track */
 function note(track) {
-  if (!track || track.isLocal || track.muted) return "";
-  if (track.state === "failed") {
-    return track.reason === "codec_unsupported"
-      ? "Your browser cannot show this video"
-      : "This video cannot be received";
-  }
-  return "";
+  return track && !track.isLocal ? explainPause(track) : "";
 }

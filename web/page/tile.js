@@ -5,7 +5,10 @@
 
 import { create, label } from "./dom.js";
 import { icon, setIcon } from "./icons.js";
+import { QualityBars } from "./quality.js";
 
+/** @typedef {import("../client/participant.js").RemoteTrack} RemoteTrack */
+/** @typedef {import("../client/protocol.js").Quality} Quality */
 /** @typedef {import("./grid.js").Rectangle} Rectangle */
 
 /**
@@ -19,6 +22,8 @@ import { icon, setIcon } from "./icons.js";
  * @property {boolean} mirrored as people know themselves
  * @property {boolean} muted their microphone is; never for a screen
  * @property {MediaStreamTrack | null} video
+ * @property {RemoteTrack | null} received what the video is of, where it comes from somebody else
+ * @property {Quality | null} quality of the person's connection, where it is known
  * @property {string} note what is wrong, in plain words
  */
 
@@ -31,6 +36,7 @@ export class Tile {
   #avatar;
   #caption = create("span", { class: "caption-text" });
   #muted = create("span", { class: "caption-muted", attributes: MUTED }, icon("microphone-off"));
+  #bars = new QualityBars();
   #note = create("p", { class: "tile-note" });
   #pin = create("button", { class: "pin", attributes: { type: "button" } });
   /** @type {MediaStreamTrack | null} */
@@ -56,7 +62,7 @@ export class Tile {
       this.#avatar,
       this.#video,
       this.#note,
-      create("p", { class: "caption" }, this.#muted, this.#caption),
+      create("p", { class: "caption" }, this.#muted, this.#caption, this.#bars.element),
       this.#pin,
     );
     this.update(picture, false);
@@ -74,6 +80,7 @@ export class Tile {
     element.setAttribute("aria-label", picture.caption);
     this.#caption.textContent = picture.caption;
     this.#muted.hidden = !picture.muted;
+    this.#bars.show(picture.quality);
     this.#note.textContent = picture.note;
     this.#note.hidden = !picture.note;
     this.#pin.setAttribute("aria-pressed", String(focused));

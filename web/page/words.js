@@ -3,6 +3,10 @@
  * @module
  */
 
+import { showSize } from "./figures.js";
+
+/** @typedef {import("../client/protocol.js").ReceivedTrackInfo} ReceivedTrackInfo */
+
 /**
  * @typedef {object} Words
  * @property {string} title
@@ -192,4 +196,91 @@ export function explainAsked() {
 export function explainMissing({ camera, microphone }) {
   const senses = [...(camera ? ["see"] : []), ...(microphone ? ["hear"] : [])];
   return senses.length ? `Others cannot ${senses.join(" or ")} you.` : "";
+}
+
+/** @type {Record<import("../client/protocol.js").Quality, string>} */
+const QUALITIES = {
+  excellent: "Excellent connection",
+  good: "Good connection",
+  poor: "Poor connection",
+  lost: "Connection lost",
+};
+
+/** @param {import("../client/protocol.js").Quality} quality */
+export function explainQuality(quality) {
+  return QUALITIES[quality];
+}
+
+/** @type {Record<string, string>} */
+const PAUSES = {
+  bandwidth: "Paused: your connection is too slow for this picture",
+  last_n: "Shown as soon as they speak",
+  not_live: "No picture arrives from there",
+  paused: "Paused",
+  hidden: "Not shown",
+};
+
+/**
+ * What to say of people who have no tile.
+ * @param {number} count
+ */
+export function explainUnseated(count) {
+  if (count <= 0) return "";
+  return count === 1 ? "1 more, shown when they speak" : `${count} more, shown when they speak`;
+}
+
+/** @type {Record<string, string>} */
+const FAILURES = {
+  codec_unsupported: "Your browser cannot show this video",
+};
+
+/**
+ * Why a video of somebody else stands still, or is not there; empty when all is well.
+ * @param {Pick<import("../client/participant.js").RemoteTrack, "state" | "reason" | "muted">} track
+ */
+export function explainPause({ state, reason, muted }) {
+  if (muted) return "";
+  if (state === "failed") return FAILURES[reason] ?? "This video cannot be received";
+  return state === "paused" ? (PAUSES[reason] ?? "") : "";
+}
+
+/**
+ * Which size the server chose, for how long, and why: its own reason follows ours.
+ * @param {Pick<ReceivedTrackInfo, "wanted" | "chosen" | "cause" | "reason" | "history">} info
+ * @param {number} now Unix time in seconds
+ */
+export function explainChoice({ wanted, chosen, cause, reason, history }, now) {
+  const at = history.at(-1)?.at;
+  const since = at === undefined ? "" : ` for ${Math.max(0, Math.round(now - at))} s`;
+  const size = chosen && showSize(chosen);
+  const most = wanted && showSize(wanted);
+  const less = size && most && size !== most ? `${size} of ${most}` : (size ?? "");
+  const start = less && cause !== "wanted" ? `${less}${since}` : "";
+  const why = reason.charAt(0).toUpperCase() + reason.slice(1);
+  return [start, why].filter(Boolean).join(". ");
+}
+
+/**
+ * What keeps an encoder of this browser from its best.
+ * @param {string} limit of webrtc-stats
+ */
+export function explainLimit(limit) {
+  return limit === "cpu"
+    ? "Reduced: this computer is busy"
+    : "Reduced: your connection takes no more";
+}
+
+/** @type {Record<string, string>} */
+const MODES = {
+  transport_cc: "measured",
+  remb: "by your browser's estimate",
+  loss: "by lost packets alone",
+};
+
+/**
+ * How the server knows what a connection takes.
+ * @param {string} mode
+ */
+export function explainMode(mode) {
+  return MODES[mode] ?? "";
 }
