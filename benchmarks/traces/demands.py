@@ -40,9 +40,9 @@ class Demands:
         """
         for track, rows in groupby(self._layers.get(number, ()), itemgetter(1)):
             self._offered[track] = [
-                Layer(spatial, temporal, bitrate)
-                for _, _, _, spatial, temporal, offered, _, _, bitrate in rows
-                if offered
+                Layer(spatial, temporal, need)
+                for _, _, _, spatial, temporal, _, _, _, need in rows
+                if need >= 0
             ]
             if track in self._present:
                 self._replace(track)

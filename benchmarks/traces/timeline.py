@@ -74,6 +74,10 @@ class Timeline:
             span += following - time
         return total / span if span else 0.0
 
+    def outline(self, track: int) -> list[tuple[float, Point | None, str]]:
+        """The choices in what makes a difference: when (ms are enough), what, and why."""
+        return [(round(c.time, 3), c.layer, c.cause) for c in self.choices.get(track, ())]
+
     def changes(self, track: int) -> int:
         """How often a track went to another layer, from or to nothing for want of bandwidth, too.
 

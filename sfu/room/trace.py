@@ -67,10 +67,10 @@ TABLES: Mapping[str, str] = {
     # Bit/s: what was shared, what the estimator said, and what came of it.
     "allocation": "allocation <u4, time <f8, estimate <f8, estimated <f8, congested |u1, "
     "total <f8, wanted <f8, goal <f8",
-    # All layers of a track; `offered` are those that the allocator could choose. A row with count 0
-    # says that there are none.
-    "layer": "layer <u4, track <u4, count |u1, spatial |u1, temporal |u1, offered |u1, "
-    "width <u2, height <u2, bitrate <u4",
+    # All layers of a track; `need` is the allocator's bit/s for those that it could choose, else -1.
+    # A row with count 0 says that there are none.
+    "layer": "layer <u4, track <u4, count |u1, spatial |u1, temporal |u1, "
+    "width <u2, height <u2, bitrate <u4, need <f8",
     # -1 for no layer; position `GONE` for a track that is no longer carried.
     "demand": "demand <u4, position <u2, track <u4, priority |u1, wanted |i1, off |S20, "
     "spatial |i1, temporal |i1, pixels <f8",
@@ -308,7 +308,7 @@ class Trace:
         self, order: int, track: int, points: Sequence[LayerStatus], offered: Sequence[Layer]
     ) -> None:
         add = self._tables["layer"].add
-        known = {(layer.spatial, layer.temporal) for layer in offered}
+        needs = {(layer.spatial, layer.temporal): layer.bitrate for layer in offered}
         for point in points:
             add(
                 order,
@@ -316,13 +316,13 @@ class Trace:
                 len(points),
                 point.spatial,
                 point.temporal,
-                (point.spatial, point.temporal) in known,
                 _bounded(point.width, _WORD),
                 _bounded(point.height, _WORD),
                 _bounded(point.bitrate, _LONG),
+                needs.get((point.spatial, point.temporal), -1.0),
             )
         if not points:
-            add(order, track, 0, 0, 0, 0, 0, 0, 0)
+            add(order, track, 0, 0, 0, 0, 0, 0, -1.0)
 
 
 def _small(value: int | None) -> int:

@@ -95,9 +95,8 @@ def test_wishes_and_mutes_are_played_too() -> None:
 
 def test_other_settings_decide_otherwise() -> None:
     record = recording("a step down and up")
-    low = replay(record, start=50_000)
-    assert low.replayed.estimates[0][1] == 50_000
-    assert low.recorded.estimates[0][1] > 500_000
+    bold = replay(record, start=5e6)
+    assert bold.replayed.estimates[0][1] > 2 * bold.recorded.estimates[0][1]
     with overridden({"allocator.HEADROOM": 8.0}):
         wary = replay(record)
     assert wary.replayed.choices != wary.recorded.choices
