@@ -64,6 +64,7 @@ class Peer:
             "rtcp": self.malformed,
             "rtcp_too_long": self.transport.rtcp_dropped,
             "unroutable": self.publisher.unroutable,
+            "key_frame_request": self.subscriber.refused,
         }
         return {reason: count for reason, count in counts.items() if count}
 

@@ -8,6 +8,7 @@ from sfu.forward.forwarder import Forwarder, ForwarderState
 from sfu.forward.layout import LayoutTable
 from sfu.room.bandwidth import Bandwidth
 from sfu.room.identifiers import Identifiers
+from sfu.stream.key_frame_allowance import KeyFrameAllowance
 from sfu.timers import Timer, Timers
 from sfu.transport.transport import Transport
 from sfu.wire.parameters import Codec, Extension, SendParameters
@@ -65,6 +66,8 @@ class Subscriber:
         self._identifiers = identifiers
         self._forwarders: dict[int, Forwarder] = {}
         self._names: dict[int, str] = {}
+        self._allowances: dict[int, KeyFrameAllowance] = {}
+        self._refused = 0
         self._report_timer: Timer | None = None
         self.bandwidth = Bandwidth(lane=self._lane, timers=timers)
 
@@ -89,6 +92,7 @@ class Subscriber:
         self._forwarders[identity.ssrc] = forwarder
         self._begin(forwarder, parameters, now)
         self._names[identity.ssrc] = identity.cname
+        self._allowances[identity.ssrc] = KeyFrameAllowance()
         if self._report_timer is None:
             self._report_timer = self._timers.call_at(now + REPORT_INTERVAL, self._report)
         return forwarder
@@ -111,6 +115,8 @@ class Subscriber:
         """Send no more on this m-line, nor ever again under its SSRCs."""
         self._forwarders.pop(forwarder.ssrc, None)
         self._names.pop(forwarder.ssrc, None)
+        if allowance := self._allowances.pop(forwarder.ssrc, None):
+            self._refused += allowance.refused
         self._lane.urgent.discard(forwarder.ssrc)
         if self._transport.srtp is not None:
             for ssrc in (forwarder.ssrc, forwarder.rtx_ssrc):
@@ -140,14 +146,22 @@ class Subscriber:
             if forwarder := forwarders.get(packet.media_ssrc):
                 forwarder.receive_nack(packet.lost[:MAX_NACKED], now=now)
         elif isinstance(packet, PictureLossIndication):
-            if forwarder := forwarders.get(packet.media_ssrc):
-                forwarder.request_key_frame(now=now)
+            self._request_key_frame(packet.media_ssrc, now)
         elif isinstance(packet, FullIntraRequest):
             for ssrc, _ in packet.entries:
-                if forwarder := forwarders.get(ssrc):
-                    forwarder.request_key_frame(now=now)
+                self._request_key_frame(ssrc, now)
         else:
             self.bandwidth.receive(packet, now=now)
+
+    def _request_key_frame(self, ssrc: int, now: float) -> None:
+        forwarder = self._forwarders.get(ssrc)
+        if forwarder is not None and self._allowances[ssrc].take(now=now):
+            forwarder.request_key_frame(now=now)
+
+    @property
+    def refused(self) -> int:
+        """Requests for key frames that were too many."""
+        return self._refused + sum(a.refused for a in self._allowances.values())
 
     def _report(self, now: float) -> None:
         self._report_timer = None

@@ -155,6 +155,24 @@ def test_a_subscribers_picture_loss_is_passed_to_the_publisher() -> None:
     assert asked < alice.publisher.requests() <= asked + 2
 
 
+def test_a_viewer_that_asks_all_the_time_gets_few_key_frames_for_all() -> None:
+    server, alice, bob, sender, receiver = pair()
+    run_frames(server, 60, sender.frame)
+    assert alice.publisher
+    assert bob.subscriber
+    assert bob.subscriber.peer
+    client = bob.subscriber
+    asked = alice.publisher.requests()
+
+    def flood() -> None:
+        for _ in range(4):
+            client.send_rtcp((PictureLossIndication(1, receiver.ssrc),))
+
+    run_frames(server, 600, sender.frame, flood)
+    assert alice.publisher.requests() - asked <= 4 + 20 / 2.5 + 1
+    assert bob.subscriber.peer.drops()["key_frame_request"] > 20
+
+
 def test_padding_only_packets_leave_no_gap() -> None:
     server, _, _, sender, receiver = pair()
 
