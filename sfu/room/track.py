@@ -236,6 +236,8 @@ class Track:
         if now - self._layers_at >= LAYERS_INTERVAL:
             self._layers_at = now
             layers = self._find_layers(now)
+            if _points(layers) != _points(self._layers):
+                self.fanout.look_again()  # some may not want what is new
             if _differ(layers, self._layers):
                 self._layers = layers
                 self._layout += 1
@@ -287,6 +289,10 @@ class Track:
     def sent_extensions(self) -> tuple[tuple[int, str], ...]:
         """(id, URI) of the header extensions that subscribers get too."""
         return self._extensions
+
+
+def _points(layers: Sequence[LayerStatus]) -> list[tuple[int, int]]:
+    return [(layer.spatial, layer.temporal) for layer in layers]
 
 
 def _differ(layers: Sequence[LayerStatus], before: Sequence[LayerStatus]) -> bool:

@@ -28,6 +28,8 @@ class Patch(NamedTuple):
     descriptor: bytes | None = None
 
 
+ALL_TEMPORAL = 3  # from this layer on a target means all that there may ever be
+
 NO_PATCH = Patch()  # always this object: `patch is NO_PATCH`
 
 

@@ -1,6 +1,6 @@
 """VP8 with temporal layers: picture id and TL0PICIDX without gaps (RFC 7741 section 4.2)."""
 
-from sfu.forward.projection.base import DROPPED, NO_PATCH, Patch, Pictures
+from sfu.forward.projection.base import ALL_TEMPORAL, DROPPED, NO_PATCH, Patch, Pictures
 from sfu.wire.payload.frame import Vp8Frame
 from sfu.wire.rtp import RtpPacket
 
@@ -105,9 +105,9 @@ class Vp8Projection:
         return patch
 
     def steady(self, spatial: int, temporal: int) -> tuple[int, int] | None:  # noqa: ARG002
-        """As long as all temporal layers that there are can be decoded."""
+        """As long as all temporal layers that there are, or will be, can be decoded."""
         whole = (2 << self._top) - 1
-        if self._pictures is None or temporal < self._top or self._open & whole != whole:
+        if self._pictures is None or temporal < ALL_TEMPORAL or self._open & whole != whole:
             return None
         return self._shift, self._tl0_shift
 

@@ -1,6 +1,6 @@
 """VP9 with temporal and spatial layers (RFC 9628), as one layer of each."""
 
-from sfu.forward.projection.base import DROPPED, NO_PATCH, Patch, Pictures
+from sfu.forward.projection.base import ALL_TEMPORAL, DROPPED, NO_PATCH, Patch, Pictures
 from sfu.wire.payload.frame import Vp9Frame
 from sfu.wire.rtp import RtpPacket
 
@@ -127,14 +127,14 @@ class Vp9Projection:
         return answer
 
     def steady(self, spatial: int, temporal: int) -> tuple[int, int] | None:
-        """As long as all layers that there are can be decoded, and none of them is left out."""
+        """As long as all layers that there are, or will be, can be decoded and are wanted."""
         whole = (2 << self._top_temporal) - 1
         if (
             self._pictures is None
             or self._k_svc
             or spatial < self._top
             or self._spatial < self._top
-            or temporal < self._top_temporal
+            or temporal < ALL_TEMPORAL
             or self._open & whole != whole
         ):
             return None
@@ -147,6 +147,7 @@ class Vp9Projection:
             return
         pictures.span(frame.picture, self._spatial)
         self._last = max(self._last, frame.picture + self._shift)
+        self._top = frame.top
         if frame.tl0 >= 0:
             self._tl0 = frame.tl0 + self._tl0_shift & 0xFF
         self._picture = -1

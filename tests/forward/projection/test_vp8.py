@@ -275,3 +275,21 @@ def test_what_is_remembered_is_bounded(video):
     pictures = projection._pictures
     assert len(pictures.decided) <= 128
     assert len(pictures.expected) <= 128
+
+
+def test_layers_that_have_not_come_yet_are_looked_for(video):
+    projection = Vp8Projection()
+    first, *others = arriving(video[:8])
+    projection.start(first[0])
+    assert project(projection, first, temporal=0)
+    # Whoever wants the base layer alone must see each packet: there will be others.
+    assert projection.steady(0, 0) is None
+    assert projection.steady(0, 1) is None
+    assert projection.steady(0, 7) == (0, 0)
+    frames = [
+        frame
+        for frame, sent in zip(video[1:8], others, strict=True)
+        if project(projection, sent, temporal=0)
+    ]
+    assert frames
+    assert {frame.temporal for frame in frames} == {0}

@@ -309,3 +309,18 @@ def test_what_is_remembered_is_bounded():
         project(projection, packets, spatial=rng.randrange(3), temporal=rng.randrange(3))
     assert len(projection._pictures.decided) <= 128
     assert len(projection._pictures.expected) <= 128
+
+
+def test_layers_that_have_not_come_yet_are_looked_for():
+    svc = Svc(1, 3)
+    stream = Stream(VP9, 1)
+    made = list(svc.vp9(stream, svc.pictures(8), flexible=False))
+    projection = Vp9Projection()
+    for packets in made:
+        stream.arrive(packets)
+    projection.start(made[0][0])
+    assert project(projection, made[0], temporal=0)
+    assert projection.steady(0, 0) is None
+    assert projection.steady(0, 7) == (0, 0)
+    sent = [bool(project(projection, packets, temporal=0)) for packets in made[1:]]
+    assert sent == [svc.temporal_of(number) == 0 for number in range(1, 8)]
