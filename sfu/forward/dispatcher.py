@@ -32,8 +32,8 @@ class Dispatcher:
         waiting = self._waiting
         written = 0
         for lane in waiting:
-            for piece in lane.pieces:
-                written += len(piece[0].sizes)
+            pieces = lane.pieces
+            written += len(pieces) * len(pieces[0][0].sizes) if pieces else 0  # about
             lane.flush(now=now)
             if written >= FLUSH_PACKETS:
                 written = 0

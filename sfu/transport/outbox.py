@@ -117,6 +117,11 @@ class Outbox:
             add((address, start, offset - start, segment, count))
         self._end = offset
 
+    def commit_one(self, address: Address, offset: int, size: int) -> None:
+        """As `commit` for a single packet."""
+        self.runs.append((address, offset, size, size, 1))
+        self._end = offset + size
+
     def send(self, address: Address, data: bytes) -> None:
         """Send one datagram of the rare kind: STUN, DTLS, RTCP."""
         size = len(data)
