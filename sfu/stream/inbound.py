@@ -228,7 +228,7 @@ class InboundStream:
         if not self._recover(packet, index, now):
             return False
         if self._nack is not None:
-            self._nack.forget(index)
+            self._nack.late(index, now=now, answers=self.rtx_ssrc is None)
         return True
 
     def _recover(self, packet: RtpPacket, index: int, now: float) -> bool:

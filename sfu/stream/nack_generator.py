@@ -1,6 +1,9 @@
 """Which lost packets of one stream to ask for again, and when (RFC 4585 6.2.1)."""
 
 FIRST_DELAY = 0.010  # s; reordering on real paths is nearly always shorter than this
+MAX_DELAY = 0.050  # s; where packets are overtaken by more, asking for them twice costs less
+DELAY_MARGIN = 1.1  # of the time by which packets were overtaken
+DELAY_DECAY = 1 / 32  # of the excess over the first delay, for each gap
 MIN_INTERVAL = 0.033  # s; one video frame at 30 fps: asking faster only asks twice for one packet
 BACKOFF = 0.5  # each further try waits this much of an interval longer, to spare a full path
 MAX_AGE = 2.0  # s; by then every decoder has frozen, asked for a key frame and gone on
@@ -15,9 +18,9 @@ class _Loss:
 
     __slots__ = ("found", "next_try", "tried", "tries")
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, delay: float) -> None:
         self.found = now
-        self.next_try = now + FIRST_DELAY
+        self.next_try = now + delay
         self.tries = 0
         self.tried = now
 
@@ -25,7 +28,8 @@ class _Loss:
 class NackGenerator:
     """Tracks the lost packets of one stream from the gap that shows them to repair or surrender.
 
-    Packets are known by their index (the sequence number unwrapped), so nothing here wraps.
+    Packets are known by their index (the sequence number unwrapped), so nothing here wraps. Nothing
+    is asked for before `delay`: on a path that reorders, packets may only have been overtaken.
 
     Args:
         limit: Most packets to track, if less than 1000: there is no use in asking for packets that
@@ -36,6 +40,7 @@ class NackGenerator:
         rtt: Round-trip time to the sender in seconds, as `repaired` measures it. An ice-lite end
             that only receives has no other way to learn it; until the first repair, the round trip
             of another connection of the same client does better than a guess.
+        delay: Seconds from the gap to the first try; grows with what is seen of reordering.
         key_frame: Index where the newest key frame begins, -1 for none yet: when there is too much
             to ask for, what comes before it is given up first.
         given_up: How many packets were given up on, ever.
@@ -48,6 +53,7 @@ class NackGenerator:
         "_losses",
         "_next_time",
         "_timed",
+        "delay",
         "given_up",
         "key_frame",
         "newest_given_up",
@@ -57,6 +63,7 @@ class NackGenerator:
     def __init__(self, *, limit: int = MAX_TRACKED, rtt: float = INITIAL_RTT) -> None:
         self._limit = min(limit, MAX_TRACKED)
         self.rtt = rtt
+        self.delay = FIRST_DELAY
         self.key_frame = -1
         self.given_up = 0
         self.newest_given_up = -1
@@ -87,11 +94,27 @@ class NackGenerator:
                 self.clear()
                 return False
         for index in range(first, end):
-            losses[index] = _Loss(now)
-        due = now + FIRST_DELAY
+            losses[index] = _Loss(now, self.delay)
+        due = now + self.delay
+        self.delay += (FIRST_DELAY - self.delay) * DELAY_DECAY
         if self._next_time is None or due < self._next_time:
             self._next_time = due
         return True
+
+    def late(self, index: int, *, now: float, answers: bool) -> bool:
+        """The packet came by the way of all others: `forget` it and learn how long to wait.
+
+        Args:
+            index: Of the packet.
+            now: Monotonic seconds.
+            answers: Whether repairs come that way too, for want of a retransmission stream: then
+                one that has been asked for tells nothing.
+        """
+        loss = self._losses.get(index)
+        if loss is not None and (not loss.tries or not answers):
+            overtaken = DELAY_MARGIN * (now - loss.found)
+            self.delay = max(self.delay, min(overtaken, MAX_DELAY))
+        return self.forget(index)
 
     def forget(self, index: int) -> bool:
         """The packet came after all, by whatever way; returns whether it was being tracked."""

@@ -5,7 +5,9 @@ import pytest
 
 from sfu.stream.nack_generator import (
     FIRST_DELAY,
+    INITIAL_RTT,
     MAX_AGE,
+    MAX_DELAY,
     MAX_TRACKED,
     MAX_TRIES,
     MIN_INTERVAL,
@@ -185,3 +187,47 @@ def test_every_loss_ends_repaired_or_given_up(seed):
         nack.missing(now=now)
     assert repaired + nack.given_up == gone
     assert repaired > gone / 2
+
+
+def test_on_a_path_that_reorders_it_waits_longer_and_forgets_that():
+    nack = NackGenerator()
+    nack.add(10, 11, now=1.0)
+    assert nack.missing(now=1.0 + FIRST_DELAY) == [10], "too soon, as it turns out"
+    assert nack.late(10, now=1.03, answers=False)
+    nack.add(20, 21, now=2.0)
+    assert nack.missing(now=2.03) == []
+    assert nack.late(20, now=2.03, answers=False)
+    for index in range(30, 330):
+        nack.add(index, index + 1, now=3.0 + index)
+        nack.repaired(index, now=3.1 + index)
+    nack.add(400, 401, now=1000.0)
+    assert nack.next_time() == pytest.approx(1000.0 + FIRST_DELAY, abs=0.001)
+
+
+def test_no_reordering_makes_it_wait_for_long():
+    nack = NackGenerator()
+    nack.add(10, 11, now=1.0)
+    nack.late(10, now=1.9, answers=False)
+    nack.add(20, 21, now=2.0)
+    assert nack.next_time() == pytest.approx(2.0 + MAX_DELAY)
+
+
+def test_what_may_be_an_answer_tells_nothing_of_reordering():
+    nack = NackGenerator()
+    nack.add(10, 11, now=1.0)
+    nack.missing(now=1.0 + FIRST_DELAY)
+    assert nack.late(10, now=1.04, answers=True)
+    assert nack.delay == pytest.approx(FIRST_DELAY)
+
+
+def test_another_connections_round_trip_counts_until_a_repair_was_timed():
+    nack = NackGenerator()
+    assert nack.rtt == INITIAL_RTT
+    nack.note_round_trip(0.3)
+    assert nack.rtt == 0.3
+    nack.add(1, 2, now=0.0)
+    nack.missing(now=FIRST_DELAY)
+    nack.repaired(1, now=FIRST_DELAY + 0.05)
+    assert nack.rtt == pytest.approx(0.05)
+    nack.note_round_trip(0.3)
+    assert nack.rtt == pytest.approx(0.05)
