@@ -13,14 +13,20 @@ from collections.abc import Iterator
 
 import pyperf  # type: ignore[import-untyped]
 
-from benchmarks.micro import estimating, parsing, receiving, sending
+from benchmarks.micro import choosing, estimating, parsing, receiving, sending
 from benchmarks.micro.case import Case
 from benchmarks.micro.memory import allocated
 
 
 def all_cases() -> Iterator[Case]:
     """Every case, in the order of a packet's way."""
-    return itertools.chain(parsing.cases(), receiving.cases(), sending.cases(), estimating.cases())
+    return itertools.chain(
+        parsing.cases(),
+        receiving.cases(),
+        sending.cases(),
+        estimating.cases(),
+        choosing.cases(),
+    )
 
 
 def print_allocations(text: str) -> None:

@@ -67,8 +67,8 @@ TABLES: Mapping[str, str] = {
     # Bit/s: what was shared, what the estimator said, and what came of it.
     "allocation": "allocation <u4, time <f8, estimate <f8, estimated <f8, congested |u1, "
     "total <f8, wanted <f8, goal <f8",
-    # All layers of a track; `need` is the bit/s that the allocator took a layer to need, -1 where it
-    # could not choose it. A row with count 0 says that there are none.
+    # All layers of a track; `need` is the bit/s that the allocator reckoned with, -1 where it could
+    # not choose a layer. A row with count 0 says that there are none.
     "layer": "layer <u4, track <u4, count |u1, spatial |u1, temporal |u1, "
     "width <u2, height <u2, bitrate <u4, need <f8",
     # -1 for no layer; position `GONE` for a track that is no longer carried.

@@ -15,6 +15,7 @@ def test_case_runs_again_and_again(name: str) -> None:
 def test_every_step_of_a_packet_is_measured() -> None:
     steps = ("RTP: parse", "SRTP: unprotect", "stream:", "template:", "fan-out:", "SRTP: protect")
     others = ("flush:", "STUN:", "RTCP:", "feedback:", "socket:", "estimator:")
+    others += ("allocator:", "layers:", "trace:")
     for start in (*steps, *others):
         assert any(name.startswith(start) for name in CASES), start
 
