@@ -188,6 +188,7 @@ async def test_panel_tells_figures_and_reasons(chromium: Chromium, server: Runni
     await ben.decodes(1)
     await ben.page.get_by_role("button", name="Connection").click()
     panel = ben.page.get_by_role("region", name="Connection")
+    await expect(panel).to_contain_text(re.compile(r"Your connection\w+ connection"))
     await expect(panel).to_contain_text(re.compile(r"Available\d"))
     ann = panel.locator("#stats-received li", has_text="Ann")
     await expect(ann).to_contain_text(re.compile(r"\d+×\d+ · \d+ fps · \d.* · VP8"))

@@ -74,7 +74,7 @@ export class Statistics {
     const report = this.#report;
     const total = received.reduce((sum, { bitrate }) => sum + bitrate, 0);
     const rows = [];
-    const { quality } = this.#room.local;
+    const quality = this.#room.local.quality ?? report?.quality; // the first is told on change
     if (quality) {
       const bars = new QualityBars();
       bars.show(quality);
