@@ -6,6 +6,8 @@ what the parsers then read goes through streams, tracks and forwarders.
 
 from random import Random
 
+from sfu.config import Config
+from sfu.room.events import SpeakersChanged
 from sfu.room.publisher import MAX_STREAMS
 from sfu.transport.address import Address
 from sfu.wire.parameters import OPUS, RED, VP8
@@ -20,7 +22,7 @@ STRANGER = Address("203.0.113.9", 999)
 
 
 def room() -> tuple[VirtualServer, Member, Member]:
-    server = VirtualServer()
+    server = VirtualServer(Config(last_n=1, audio_top_k=1))
     alice, bob = server.join("alice"), server.join("bob")
     alice.publish(("a", "audio", {111: OPUS, 63: RED}), ("v", "video", {96: VP8}), rtx={97: 96})
     bob.receive(rtx={96: 97})
@@ -55,8 +57,9 @@ def test_authentic_rtp() -> None:
             timestamp=rng.randrange(1 << 32),
             ssrc=ssrc,
             payload=payload,
-            extensions={4: mid, 3: b"\0\1"},
+            extensions={4: mid, 3: b"\0\1", **extensions},
         )
+        for extensions in ({}, {1: b"\x85"}, {1: b""}, {1: bytes(200)})
         for payload_type, ssrc, mid, payload in (
             (96, 1, b"v", b"\x10\x00\x00\x00\x9d\x01\x2a"),
             (97, 2, b"v", b"\x00\x01\x10\x01"),
@@ -77,6 +80,9 @@ def test_authentic_rtp() -> None:
     assert len(client.peer.publisher.streams) <= MAX_STREAMS
     assert bob.subscriber
     assert bob.subscriber.received, "some of it is forwarded"
+    speakers = bob.heard(SpeakersChanged)
+    assert speakers, "levels are among it"
+    assert all(0 <= s.level <= 1 for e in speakers for s in e.speakers)  # type: ignore[attr-defined]
 
 
 def test_authentic_rtcp() -> None:

@@ -6,7 +6,9 @@ from sfu.room.events import ConnectionQualityChanged, LayersWanted
 from sfu.stream.inbound import InboundStream
 from sfu.stream.loss_meter import LossMeter
 from sfu.stream.sender_report import SenderClock
+from sfu.wire.ntp import middle32
 from sfu.wire.parameters import VP8
+from sfu.wire.rtcp import ReceiverReport, ReportBlock, SenderReport
 from sfu.wire.rtp import RtpPacket
 from tests.support.scenario import Scenario
 from tests.support.story import Story
@@ -114,6 +116,29 @@ def test_a_publisher_that_is_back_is_told_which_layers_are_wanted() -> None:
     assert isinstance(again, LayersWanted)
     assert again.track.sid == sid
     assert not again.layers[0].active
+
+
+def test_repairs_are_asked_for_at_the_round_trip_of_the_other_connection() -> None:
+    server, alice, bob, sender = call()
+    bob.publish(("v", "video", {96: VP8}), seed=31)
+    assert bob.publisher
+    other = Sender(bob.publisher, mid="v", ssrc=3)
+    client = alice.receive(delay=0.15)
+    (slot,) = alice.participant.subscriptions.slots
+
+    def report() -> None:
+        sent = [p for p in client.rtcp if isinstance(p, SenderReport)]
+        if sent:
+            block = ReportBlock(slot.identity.ssrc, 0, 0, 0, 0, middle32(sent[-1].ntp_time), 0)
+            client.rtcp.clear()
+            client.send_rtcp((ReceiverReport(1, (block,)),))
+
+    run(server, 6, sender.frame, other.frame, report)
+    assert alice.publisher
+    assert alice.publisher.peer
+    (stream,) = alice.publisher.peer.publisher.streams
+    assert stream._nack is not None
+    assert 0.3 <= stream._nack.rtt < 0.4
 
 
 def test_video_that_does_not_fit_makes_a_connection_poor() -> None:

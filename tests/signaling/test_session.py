@@ -265,6 +265,20 @@ def test_who_loses_the_connection_stays_for_the_grace_period() -> None:
     assert client.refused("resume", sid=ann.sid, secret=secret) == "resume_failed"
 
 
+def test_resuming_tells_why_tracks_are_paused() -> None:
+    server = SessionServer()
+    ann, bob = server.join("ann"), server.join("bob")
+    track = publish(ann)["0"]
+    subscriptions = bob.participant.subscriptions
+    subscription = subscriptions.get(track)
+    assert subscription
+    bob.lose()
+    reason = "paused: 240 kb/s available, the lowest layer needs 310"
+    subscriptions.change(subscription, "paused", "bandwidth", reason)
+    told = {m["track"]: m for m in bob.resume().heard("subscription_changed")}
+    assert (told[track]["reason"], told[track]["detail"]) == ("bandwidth", reason)
+
+
 def test_resuming_gives_the_room_as_it_is_now_and_a_new_offer() -> None:
     server = SessionServer()
     ann, bob = server.join("ann"), server.join("bob")
