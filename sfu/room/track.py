@@ -22,6 +22,7 @@ CODEC_INTERVAL = 1.0  # s; whoever changes its codec with every packet is not to
 LAYERS_INTERVAL = 0.25  # s between two looks at what the layers take
 NOTICE = 0.05  # share by which a layer's bit rate must change to be looked at
 AUDIO_BITRATE = 24_000  # bit/s kept free for an audio track, though it may be silent now
+AUDIO_HEADROOM = 1.3  # of what is measured, kept free for it
 DEFAULT_BITRATES = (150_000, 500_000, 1_700_000)  # bit/s, until a layer has been measured
 
 
@@ -283,8 +284,10 @@ class Track:
         live = [s for s in self.encodings.streams.values() if s.bitrate.active(now)]
         if not live:
             return []
-        bitrate = max(stream.bitrate.bitrate(now) for stream in live)
-        return [LayerStatus(0, 0, "", 0, 0, max(bitrate, AUDIO_BITRATE))]
+        bitrate = max(max(stream.bitrate.bitrate(now) for stream in live), AUDIO_BITRATE)
+        if self._layers and bitrate <= self._layers[0].bitrate <= 3 * bitrate:
+            return self._layers  # voices come and go: only what needs more room is news
+        return [LayerStatus(0, 0, "", 0, 0, round(AUDIO_HEADROOM * bitrate))]
 
     def sent_extensions(self) -> tuple[tuple[int, str], ...]:
         """(id, URI) of the header extensions that subscribers get too."""
