@@ -111,9 +111,10 @@ class Tab:
                     growing.append(one)
             return growing if len(growing) >= count else []
 
-        return await until(
+        found: list[dict[str, Any]] = await until(
             check, f"{count} decoded videos {codec}", deadline=deadline, interval=0.2
         )
+        return found
 
     async def hears(self, count: int, *, deadline: float = 30.0) -> list[dict[str, Any]]:
         """Wait until the energy of `count` audio streams grows; returns their statistics."""
@@ -127,7 +128,10 @@ class Tab:
                     growing.append(one)
             return growing if len(growing) >= count else []
 
-        return await until(check, f"{count} audible streams", deadline=deadline, interval=0.2)
+        found: list[dict[str, Any]] = await until(
+            check, f"{count} audible streams", deadline=deadline, interval=0.2
+        )
+        return found
 
     async def close(self) -> None:
         await self.context.close()

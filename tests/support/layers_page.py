@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.support.chromium import Chromium, Tab
 from tests.support.polling import until
-from tests.support.server import RunningServer
+from tests.support.server import RunningServer, ServerProcess
 
 JOIN = """
 async ({ identity, relay }) => {
@@ -84,7 +84,9 @@ async ({ identity, relay }) => {
     if (message.type === "error") reject?.(new Error(message.message));
     else resolve?.(message);
   };
-  await new Promise((resolve) => { socket.onopen = resolve; });
+  await new Promise((resolve, reject) => {
+    Object.assign(socket, { onopen: resolve, onerror: reject });
+  });
   await request({ type: "join", room: "kitchen", identity });
   await request({ type: "watch_media", enabled: true });
 }
@@ -139,10 +141,19 @@ class Page:
 
     @classmethod
     async def join(
-        cls, chromium: Chromium, server: RunningServer, identity: str, *, relay: int = 0
+        cls,
+        chromium: Chromium,
+        server: RunningServer | ServerProcess,
+        identity: str,
+        *,
+        relay: int = 0,
+        page: str = "/blank",
     ) -> "Page":
-        """A participant; its media goes to the relay's port where there is one."""
-        tab = await chromium.open(f"{server.url}/blank")
+        """A participant; its media goes to the relay's port where there is one.
+
+        `page` is where on the server it sits, for servers that have no blank one.
+        """
+        tab = await chromium.open(f"{server.url}{page}")
         await tab.evaluate(JOIN, {"identity": identity, "relay": relay})
         return cls(tab)
 
@@ -194,10 +205,13 @@ class Page:
             return one if first is not None and one["framesDecoded"] >= first + frames else None
 
         try:
-            return await until(check, f"frames {widths} wide", deadline=deadline, interval=0.1)
+            found: dict[str, Any] = await until(
+                check, f"frames {widths} wide", deadline=deadline, interval=0.1
+            )
         except TimeoutError as error:
             report = await self.tab.evaluate("page.report")
             raise TimeoutError(f"{error}; {report and report['tracks']}") from None
+        return found
 
     async def longest_stall(self) -> float:
         """Seconds in which nothing was decoded, since this was called before."""
