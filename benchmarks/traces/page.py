@@ -47,7 +47,7 @@ def _section(part: Part) -> Iterator[str]:
         yield "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
     yield "</table></div>"
     if told := summary.reasons(found):
-        yield "<ul class=note>" + "".join(f"<li>{escape(line)}</li>" for line in told) + "</ul>"
+        yield "<ul class=sub>" + "".join(f"<li>{escape(line)}</li>" for line in told) + "</ul>"
     yield '<div class="plots">'
     yield from _path_plots(recording, found)
     yield from _layer_plots(recording, found)
