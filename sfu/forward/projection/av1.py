@@ -1,6 +1,6 @@
 """Streams with a dependency descriptor: AV1, and whatever else has one, as one decode target."""
 
-from sfu.forward.projection.base import DROPPED, NO_PATCH, Patch, Pictures
+from sfu.forward.projection.base import ALL_TEMPORAL, DROPPED, NO_PATCH, Patch, Pictures
 from sfu.wire.dependency_descriptor import rewrite
 from sfu.wire.dependency_structure import TemplateStructure
 from sfu.wire.payload.frame import DescribedFrame
@@ -99,6 +99,8 @@ class Av1Projection:
             return self._answer  # most packets are like those before
         ceiling = frames.decided.get(number)
         if ceiling is None:
+            ceiling = frames.found(number)
+        if ceiling is None:
             if number > frames.highest:
                 frames.skip(number, 0)
                 self._begin(frames, packet, frame, spatial, temporal)
@@ -114,11 +116,37 @@ class Av1Projection:
         return self._answer
 
     def steady(self, spatial: int, temporal: int) -> tuple[int, int] | None:  # noqa: ARG002
-        """Never: the descriptor tells receivers what is sent."""
-        return None
+        """As long as there is one spatial layer, and all temporal ones are sent.
+
+        With more of them there are marker bits to set and frames to leave out.
+        """
+        structure = self._structure
+        if (
+            structure is None
+            or self._target < 0
+            or temporal < ALL_TEMPORAL
+            or self._layers[0]
+            or self._layers != max(structure.target_layers)
+            or self._tell == self._timestamp  # receivers are just being told of the targets
+        ):
+            return None
+        return self._shift, 0
 
     def resume(self, packet: RtpPacket) -> None:
-        """Every packet has been seen."""
+        """See `Projection.resume`."""
+        frame, frames = packet.frame, self._frames
+        if frames is None or not isinstance(frame, DescribedFrame) or packet.ssrc != frames.ssrc:
+            return
+        frames.span(frame.number, 0)
+        if frame.structure is not self._structure:
+            self._structure = frame.structure
+            self._target = -1
+        # Nothing was left out, so that whatever is sent can be received.
+        self._whole = frame.structure.all_targets
+        self._choose(frame.structure, self._whole, frame.active, 0, ALL_TEMPORAL)
+        self._choice = ()
+        self._timestamp = packet.timestamp
+        self._number = -1
 
     def _begin(
         self,
@@ -207,8 +235,10 @@ class Av1Projection:
         if self._before is None or self._before[0].ssrc != packet.ssrc:
             return None
         frames, shift = self._before
-        ceiling = frames.decided.get(frame.number, DROPPED)
-        if ceiling == DROPPED:
+        ceiling = frames.decided.get(frame.number)
+        if ceiling is None:
+            ceiling = frames.found(frame.number)
+        if ceiling is None or ceiling == DROPPED:
             return None
         marker = frame.end and frame.spatial == ceiling and not packet.marker
         return _patch(frame, shift & 0xFFFF, None, marker)

@@ -141,8 +141,12 @@ class Pictures:
 
     def span(self, last: int, value: int) -> None:
         """All pictures up to `last` were sent; note this of all of them."""
-        if last > self.highest:
-            self._spans.append((self.highest + 1, last, value))
+        spans, highest = self._spans, self.highest
+        if last > highest:
+            if spans and spans[-1][1:] == (highest, value):
+                spans[-1] = (spans[-1][0], last, value)
+            else:
+                spans.append((highest + 1, last, value))
             self.highest = last
 
     def decide(self, picture: int, value: int) -> None:

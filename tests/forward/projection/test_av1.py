@@ -9,7 +9,7 @@ from sfu.forward.projection.av1 import Av1Projection
 from sfu.forward.projection.base import NO_PATCH, PlainProjection
 from sfu.wire.dependency_descriptor import DependencyDescriptorReader
 from sfu.wire.parameters import AV1, VP8, h264
-from tests.support.projected import Stream, project
+from tests.support.projected import Stream, apply, project
 from tests.support.reference_finder import DescriptorReferenceFinder
 from tests.support.svc import Svc, undecodable
 
@@ -272,3 +272,67 @@ def test_junk_is_neither_sent_nor_remembered():
         )
     assert len(projection._frames.decided) <= 128
     assert len(projection._frames.expected) <= 128
+
+
+def test_one_spatial_layer_is_steady_while_all_of_it_is_sent():
+    svc = MODES["L1T3"]
+    stream = Stream(AV1, 1)
+    projection = Av1Projection()
+    made = list(svc.described(stream, svc.pictures(40, key_every=30), first=0xFFF0))
+    for packets in made:
+        stream.arrive(packets)
+    projection.start(made[0][0])
+    sent = []
+    for packets in made[:8]:
+        sent += project(projection, packets, spatial=0, temporal=7)
+    assert projection.steady(0, 7) == (0, 0)
+    assert projection.steady(0, 1) is None
+    # These go out unseen; then the subscriber wants fewer.
+    sent += [apply(NO_PATCH, packet) for packets in made[8:16] for packet in packets]
+    projection.resume(made[15][-1])
+    assert project(projection, made[10], spatial=0, temporal=7), "repaired late"
+    for packets in made[16:24]:
+        sent += project(projection, packets, spatial=0, temporal=0)
+    assert projection.current == (0, 0)
+    assert projection.steady(0, 0) is None
+    for packets in made[24:]:
+        sent += project(projection, packets, spatial=0, temporal=7)
+    assert projection.current == (0, 2)
+    assert projection.steady(0, 7) == (0, 0)
+    check(sent)
+
+
+def test_a_stream_that_follows_is_shifted_alike():
+    svc = MODES["L1T1"]
+    one, other = Stream(AV1, 1), Stream(AV1, 2)
+    projection = Av1Projection()
+    pictures = list(svc.described(one, svc.pictures(10), first=5))
+    others = list(svc.described(other, svc.pictures(10), first=500, offset=30, time=10**6))
+    for packets in (*pictures, *others):
+        (one if packets[0].ssrc == 1 else other).arrive(packets)
+    projection.start(pictures[0][0])
+    sent = project(projection, [*pictures[0], *pictures[1]], spatial=0, temporal=7)
+    assert projection.steady(0, 7) == (0, 0)
+    sent += [apply(NO_PATCH, packet) for packets in pictures[2:] for packet in packets]
+    projection.resume(pictures[-1][-1])
+    projection.start(others[0][0])
+    for packets in others:
+        sent += project(projection, packets, spatial=0, temporal=7)
+    shift, none = projection.steady(0, 7)
+    last, first = pictures[-1][0].frame.number, others[0][0].frame.number
+    assert (shift, none) == (last + 1 - first, 0)
+    assert project(projection, pictures[5], spatial=0, temporal=7), "late, from before"
+    check(sent)
+
+
+@pytest.mark.parametrize("name", ["L2T1", "L3T3", "L3T3_KEY"])
+def test_several_spatial_layers_are_never_steady(name):
+    svc = MODES[name]
+    stream = Stream(AV1, 1)
+    projection = Av1Projection()
+    for number, packets in enumerate(svc.described(stream, svc.pictures(12))):
+        stream.arrive(packets)
+        if number == 0:
+            projection.start(packets[0])
+        project(projection, packets, spatial=7, temporal=7)
+        assert projection.steady(7, 7) is None
