@@ -9,7 +9,7 @@ from benchmarks.micro.packets import FRAME, SIZE, keys, received, rtp
 from sfu.config import Config
 from sfu.forward.dispatcher import Dispatcher
 from sfu.forward.fanout import Fanout
-from sfu.forward.forwarder import Forwarder
+from sfu.forward.forwarder import HIGHEST, Forwarder
 from sfu.forward.layout import HeaderLayout
 from sfu.forward.run import write_run
 from sfu.net import mmsg
@@ -155,6 +155,7 @@ def _fanout(negotiated: SendParameters, *, tracks: int) -> Action:
             )
             forwarder.attach(Source(), now=100.0)
             fanout.add(forwarder)
+            fanout.aim(forwarder, (HIGHEST, HIGHEST), now=100.0)
     frames = received(VP8, PAYLOAD)
     share = FRAME // tracks
     waiting: list[RtpPacket] = []
