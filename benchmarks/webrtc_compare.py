@@ -4,8 +4,8 @@
 
 From the repository only: the browser and the bottleneck are those of the tests. The path to the
 receiver takes 3 Mb/s, then 600 kb/s, then 2 Mb/s, with 20 ms each way and 0.3 s of queue. The
-picture is noise at 960x540 and 15 frames/s in VP8: an encoder fills whatever rate it is given.
-Directly the sender has one encoding, through aiosfu three, of 150, 500 and 1,700 kb/s.
+picture is a pattern that moves, with some that does not fit, at 960x540 and 15 frames/s in VP8:
+an encoder can fill whatever rate it is given. Directly the sender has one encoding, through aiosfu three, of 150, 500 and 1,700 kb/s.
 """
 
 import argparse
@@ -37,23 +37,29 @@ LAYERS = [
 WINDOW = 2.0  # s over which the rate is looked at; a shorter one would see the frames
 SETTLED = 0.25  # share by which the rate may differ from what it is in the end
 
-NOISE = """
+PATTERN = """
 ({ width, height, frameRate }) => {
   const make = (width, height) =>
     Object.assign(document.createElement("canvas"), { width, height });
-  const noise = make(width + 256, height + 256);
-  const grain = noise.getContext("2d");
-  for (let x = 0; x < noise.width; x += 8) {
-    for (let y = 0; y < noise.height; y += 8) {
+  const pattern = make(width + 256, height + 256);
+  const grain = pattern.getContext("2d");
+  for (let x = 0; x < pattern.width; x += 40) {
+    for (let y = 0; y < pattern.height; y += 40) {
       grain.fillStyle = `hsl(${Math.random() * 360} 60% ${30 + Math.random() * 40}%)`;
-      grain.fillRect(x, y, 8, 8);
+      grain.fillRect(x, y, 40, 40);
     }
   }
   const canvas = make(width, height);
   const context = canvas.getContext("2d");
-  const draw = () => context.drawImage(noise, -Math.random() * 256, -Math.random() * 256);
-  setInterval(draw, 1000 / frameRate);
-  draw();
+  let time = 0;
+  setInterval(() => {
+    time += 1 / frameRate;
+    context.drawImage(pattern, 128 * Math.cos(time / 2) - 128, 128 * Math.sin(time / 2) - 128);
+    for (let count = 0; count < 8; count += 1) {
+      const [x, y] = [Math.random() * width, Math.random() * height];
+      context.drawImage(pattern, x, y, 48, 48, width - x, height - y, 48, 48);
+    }
+  }, 1000 / frameRate);
   navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(frameRate);
 }
 """
@@ -190,10 +196,10 @@ async def story(viewer: Tab, path: UdpBottleneck, way: str, seconds: float) -> l
     return phases
 
 
-async def noisy(tab: Tab) -> None:
-    """What this page takes for a camera is noise."""
+async def patterned(tab: Tab) -> None:
+    """What this page takes for a camera is the pattern."""
     video = {"width": SIZE[0], "height": SIZE[1], "frameRate": FRAME_RATE}
-    await tab.evaluate(NOISE, video)
+    await tab.evaluate(PATTERN, video)
 
 
 async def directly(chromium: Chromium, seconds: float) -> list[Phase]:
@@ -203,7 +209,7 @@ async def directly(chromium: Chromium, seconds: float) -> list[Phase]:
         udp_bottleneck("127.0.0.1", 9, up=PATH, down=PATH) as path,
     ):
         sender, viewer = [await chromium.open(f"{pages.url}/blank") for _ in range(2)]
-        await noisy(sender)
+        await patterned(sender)
         for tab in (sender, viewer):
             await tab.evaluate(DIRECT)
         offer = re.sub(r"a=candidate:.*\r\n", "", await sender.evaluate(OFFER, HIGHEST))
@@ -230,7 +236,7 @@ async def through_server(chromium: Chromium, seconds: float) -> list[Phase]:
     ):
         publisher = await Page.join(chromium, server, "ann", page="/")
         viewer = await Page.join(chromium, server, "ben", relay=path.port, page="/")
-        await noisy(publisher.tab)
+        await patterned(publisher.tab)
         await publisher.publish("VP8", LAYERS, size=SIZE, frame_rate=FRAME_RATE)
         phases = await story(viewer.tab, path, "down", seconds)
         await publisher.tab.close()
