@@ -28,6 +28,9 @@ BACK_OFF = 0.8  # each `CHECK` while it is silent
 CHECK = 0.5  # s
 JITTER_QUEUE = 2.0  # of the jitter: so much of a queue may be none
 SHORT_QUEUE = 0.15  # s; a key frame makes as much, and it is gone in less than a second
+SHADOW_TIME = 2.0  # s after a probe in which the queue that it made is no overuse …
+SHADOW_REST = 0.5  # s; … and after a decrease, only for so long
+SHADOW_SIZE = 1.3  # of its size: bursts are filled up with whole packets
 FALL_BACK = 5.0  # s without transport-wide feedback, while other reports come
 
 
@@ -42,6 +45,8 @@ class BandwidthEstimator:
         start: Bit/s before anything is known.
         minimum: Bit/s; the estimate is never lower.
         maximum: Bit/s; the estimate is never higher.
+        unlimited: Whether it is `maximum` where receiver reports come and nothing else, until they
+            tell of loss.
 
     Attributes:
         estimate: Bit/s.
@@ -54,7 +59,12 @@ class BandwidthEstimator:
     """
 
     def __init__(
-        self, *, start: float = 600_000, minimum: float = 30_000, maximum: float = 100e6
+        self,
+        *,
+        start: float = 600_000,
+        minimum: float = 30_000,
+        maximum: float = 100e6,
+        unlimited: bool = False,
     ) -> None:
         self.estimate = float(start)
         self.state: State = "normal"
@@ -67,8 +77,11 @@ class BandwidthEstimator:
         self._received = AcknowledgedBitrate()
         self._rates = RateControl(start=start, minimum=minimum, maximum=maximum)
         self._losses = LossBound()
-        self._fallback = ReportControl(start=start, minimum=minimum, maximum=maximum)
+        self._fallback = ReportControl(
+            start=start, minimum=minimum, maximum=maximum, unlimited=unlimited
+        )
         self._probes = ProbeController()
+        self._shadow: tuple[float, int] = (-math.inf, 0)  # end, bytes of the probe
         self._heard: float | None = None  # anything
         self._heard_feedback: float | None = None
         self._idle = float("-inf")  # when there was nothing to tell of
@@ -171,19 +184,23 @@ class BandwidthEstimator:
         acknowledged = self.acknowledged_bitrate = self._received.update()
         round_trip, queue = self.round_trip, self.queue_delay
         overusing = self.state == "overusing"
+        shadow = self._shadow_queue(now)
         latest = self._queue.latest
-        late = overusing or max(queue, latest) >= SHALLOW_QUEUE
-        recent = self._received.recent() if late else None
+        recent = self._received.recent()
         came = acknowledged
         self.carried = 0.0
-        if came is not None and queue <= SHORT_QUEUE and self._losses.bound == math.inf:
-            self.carried = max(came, recent[0]) if recent is not None else came
+        whole = queue <= max(SHORT_QUEUE, shadow) and self._losses.bound == math.inf
+        if came is not None and whole:
+            self.carried = came if recent is None else max(came, recent[0])
+        if not (overusing or max(queue, latest) >= SHALLOW_QUEUE):
+            recent = None
         # What the path loses anyway has passed the bottleneck, or would have.
         passed = 1 - self._losses.inherent
         if came is not None:
             came /= passed
         if recent is not None:
             recent = recent[0] / passed, recent[1]
+        gentle = max(queue, latest) <= shadow
         rates = self._rates
         before = rates.estimate
         rates.update(
@@ -193,10 +210,13 @@ class BandwidthEstimator:
             round_trip=round_trip,
             queue=queue,
             latest=latest,
+            gentle=gentle,
             now=now,
         )
         if overusing or rates.estimate < before:
             self._probes.overused(now=now)
+            if self._shadow[0] > now + SHADOW_REST:
+                self._shadow = (now + SHADOW_REST, self._shadow[1])
         proven = self._probes.receive(result.bursts, now=now)
         if proven is not None and not overusing:
             rates.prove(proven.bitrate, acknowledged=came, full=proven.full)
@@ -211,18 +231,28 @@ class BandwidthEstimator:
         )
         self.estimate = max(min(rates.estimate, bound), rates.minimum)
 
+    def _shadow_queue(self, now: float) -> float:
+        """Seconds that packets may wait behind our own probe."""
+        end, size = self._shadow
+        if now > end:
+            return 0.0
+        return SHALLOW_QUEUE + SHADOW_SIZE * 8 * size / (self.acknowledged_bitrate or self.estimate)
+
     def receive_remb(self, bitrate: float, *, now: float) -> None:
         """Take a REMB, bit/s; counts only while no transport-wide feedback comes."""
         self._heard = now
         self._fallback.receive_remb(bitrate, now=now)
         self._fall_back(now)
 
-    def receive_report(self, fraction_lost: float, round_trip: float, *, now: float) -> None:
+    def receive_report(
+        self, fraction_lost: float, round_trip: float, *, sending: float | None = None, now: float
+    ) -> None:
         """Take the receiver reports of one RTCP packet.
 
         Args:
             fraction_lost: 0..1, of the packets of all streams since the reports before.
             round_trip: Seconds; 0 where it is not known.
+            sending: Bit/s, where `sent` is not told of all.
             now: Monotonic seconds.
         """
         self._heard = now
@@ -232,7 +262,8 @@ class BandwidthEstimator:
         elapsed = None if self._reported is None else now - self._reported
         if elapsed == 0:
             return
-        sending = 8 * (total - self._reported_total) / elapsed if elapsed else 0.0
+        if sending is None:
+            sending = 8 * (total - self._reported_total) / elapsed if elapsed else 0.0
         self._reported = now
         self._reported_total = total
         if self._uses_feedback(now):
@@ -263,7 +294,7 @@ class BandwidthEstimator:
         """
         if self.mode != "transport_cc" or self.state != "normal":
             return None
-        return self._probes.wanted(
+        cluster = self._probes.wanted(
             now=now,
             estimate=self.estimate,
             goal=goal,
@@ -271,6 +302,9 @@ class BandwidthEstimator:
             maximum=self._maximum,
             jitter=self._queue.jitter,
         )
+        if cluster is not None:
+            self._shadow = (now + SHADOW_TIME, cluster.size)
+        return cluster
 
     def get_timer(self) -> float | None:
         """When to call `handle_timer`; None while nothing was sent."""

@@ -23,13 +23,14 @@ MIN_FACTOR = 1.3  # of the estimate: less would not stand out
 GOAL_FACTOR = 1.2  # of what is wanted: a margin to live in
 INTERVAL = 2.0  # s between probes; longer after failures
 BACKOFF = 1.6  # each time that a probe failed
-MAX_INTERVAL = 8.0  # s; capacity that comes back is found within 10 s
+MAX_INTERVAL = 6.0  # s; capacity that comes back is found, and used, within 10 s
 SUCCESS = 0.7  # of what was tried: then the next one may follow at once
+GAIN = 1.05  # of the estimate: a full link that gives no more than that has nothing to give
 CALM = 1.0  # s without overuse before a probe
 PATIENCE = 1.0  # s until a cluster that was not acknowledged has failed
 ENOUGH = 0.8  # of a cluster's packets must have come
 SATURATED = 0.9  # of the rate of sending: less coming means that the link was full …
-USED = 0.95  # … and that no more than this of what came is wise
+USED = 0.97  # … and that no more than this of what came is wise
 MAX_RATIO = 2.0  # what comes faster than that, of what was sent, was held up and says nothing
 
 
@@ -76,6 +77,7 @@ class ProbeController:
     __slots__ = (
         "_bursts",
         "_ends",
+        "_gain",
         "_ids",
         "_jittery",
         "_next",
@@ -92,6 +94,7 @@ class ProbeController:
         self._started = float("-inf")
         self._bursts: dict[float, list[AckedBurst]] = {}  # by their time of sending
         self._ends = 0.0
+        self._gain = 0.0  # bit/s that would be something
         self._jittery = False
 
     def wanted(
@@ -126,6 +129,7 @@ class ProbeController:
         if bitrate <= estimate:
             return None
         self._ids += 1
+        self._gain = GAIN * estimate
         step = min(max(JITTER_STEP * jitter, STEP), MAX_STEP)
         self._jittery = jitter > JITTERY
         size = max(round(bitrate * step * STEPS / 8), MIN_PACKET * STEPS)
@@ -166,8 +170,8 @@ class ProbeController:
             return None
         bitrate = min(result.bitrate, cluster.bitrate)
         self.cluster = None
-        if bitrate < SUCCESS * cluster.bitrate:
-            self._failed(now)
+        if bitrate < SUCCESS * cluster.bitrate or (result.full and bitrate < self._gain):
+            self._failed(now)  # nothing is gained by it
         else:
             self.failures = 0
             # Nearly all that was tried went through: try for more at once.

@@ -11,6 +11,7 @@ from sfu.congestion.overuse import State
 DECREASE = 0.85  # of what the path delivers (gcc-02 5.5: beta)
 DEEP_DECREASE = 0.6  # with a queue of `DEEP_QUEUE`: it must not only stop growing, but go
 DEEP_QUEUE = 0.3  # s
+GENTLE_DECREASE = 0.9  # for a queue that a probe has made
 SHALLOW_QUEUE = 0.05  # s; up to here the plain decrease empties it soon enough
 INCREASE = 0.08  # per s (gcc-02 5.5: eta), while nothing is known of the capacity
 MIN_ADDITIVE = 4000.0  # bit/s per s
@@ -110,6 +111,7 @@ class RateControl:
         round_trip: float,
         queue: float,
         latest: float = 0.0,
+        gentle: bool = False,
         now: float,
     ) -> float:
         """Move the estimate after a feedback.
@@ -121,6 +123,7 @@ class RateControl:
             round_trip: Seconds.
             queue: Delay in queues, seconds.
             latest: What the last packets waited, seconds: `queue`, or what becomes one.
+            gentle: Whether the queue is known to be ours, and to go away by itself.
             now: Monotonic seconds.
 
         Returns:
@@ -133,14 +136,18 @@ class RateControl:
         elif now - self._queued > CLEAR_TIME:
             self._futile = 0
         limit = FLOODED if queue < LONG_QUEUE else SATURATED
-        flooded = recent is not None and (
-            (recent[0] < limit * recent[1] and queue >= SHALLOW_QUEUE)
-            or (
-                recent[0] < BROKEN * recent[1]
-                and latest >= BROKEN_QUEUE
-                # A key frame is much to send at once, but comes as quickly as what was before it.
-                and acknowledged is not None
-                and recent[0] < FLOODED * acknowledged
+        flooded = (
+            not gentle
+            and recent is not None
+            and (
+                (recent[0] < limit * recent[1] and queue >= SHALLOW_QUEUE)
+                or (
+                    recent[0] < BROKEN * recent[1]
+                    and latest >= BROKEN_QUEUE
+                    # A key frame is much to send at once, but comes as quickly as what was before.
+                    and acknowledged is not None
+                    and recent[0] < FLOODED * acknowledged
+                )
             )
         )
         shared = self._futile >= FUTILE and queue <= SHARED_QUEUE
@@ -148,9 +155,9 @@ class RateControl:
         # send goes through, is kept up by another flow, which would take all that we give up: then
         # loss is what tells.
         if (state == "overusing" and not shared) or flooded:
-            self._overuse(
-                acknowledged, recent, round_trip, max(queue, latest) if flooded else queue, now
-            )
+            if flooded:
+                queue = max(queue, latest)
+            self._overuse(acknowledged, recent, round_trip, queue, gentle, now)
         elif state != "underusing" and acknowledged is not None:
             # While the queue empties (underusing), the rate is held.
             self._increase(acknowledged, round_trip, elapsed)
@@ -203,6 +210,7 @@ class RateControl:
         recent: tuple[float, float] | None,
         round_trip: float,
         queue: float,
+        gentle: bool,
         now: float,
     ) -> None:
         """Decrease, at most once in each response time unless far too much is sent."""
@@ -226,7 +234,7 @@ class RateControl:
         self._decreased = now
         self._futile += 1
         depth = min(max((queue - SHALLOW_QUEUE) / (DEEP_QUEUE - SHALLOW_QUEUE), 0.0), 1.0)
-        factor = DECREASE - depth * (DECREASE - DEEP_DECREASE)
+        factor = GENTLE_DECREASE if gentle else DECREASE - depth * (DECREASE - DEEP_DECREASE)
         if came is None:
             self._set(estimate / 2)
             return

@@ -19,6 +19,12 @@ class ReportControl:
     A REMB is an upper bound and no promise: one that claims too much lets the rate rise as without
     it, by 8 % a second and to 1.5 × of what is really sent.
 
+    Args:
+        start: Bit/s before anything is known.
+        minimum: Bit/s.
+        maximum: Bit/s.
+        unlimited: Whether there is no limit while nobody tells of one: no REMB, no loss.
+
     Attributes:
         estimate: Bit/s.
         remb: Bit/s, the last that was told.
@@ -30,11 +36,14 @@ class ReportControl:
         "_minimum",
         "_remb_at",
         "_reported",
+        "_unlimited",
         "estimate",
         "remb",
     )
 
-    def __init__(self, *, start: float, minimum: float, maximum: float) -> None:
+    def __init__(
+        self, *, start: float, minimum: float, maximum: float, unlimited: bool = False
+    ) -> None:
         self.estimate = start
         self.remb = math.inf
         self._minimum = minimum
@@ -42,6 +51,7 @@ class ReportControl:
         self._remb_at = -math.inf
         self._reported: float | None = None
         self._decreased = -math.inf
+        self._unlimited = unlimited
 
     def receive_remb(self, bitrate: float, *, now: float) -> None:
         """Note what the receiver believes the path can carry, bit/s."""
@@ -65,6 +75,12 @@ class ReportControl:
         if now - self._remb_at > VALID:
             self.remb = math.inf
         estimate = self.estimate
+        if self._unlimited and self.remb == math.inf:
+            # Nobody tells of a limit: it is found where loss begins.
+            estimate = self._maximum
+            if fraction_lost > HIGH_LOSS and sending > 0:
+                self._unlimited = False
+                estimate = sending
         if fraction_lost > HIGH_LOSS:
             if now - self._decreased > round_trip + RESPONSE:
                 self._decreased = now
@@ -76,6 +92,7 @@ class ReportControl:
 
     def follow(self, estimate: float) -> None:
         """Begin where another estimator ended."""
+        self._unlimited = False
         self._set(estimate)
 
     def heard_remb(self, *, now: float) -> bool:

@@ -11,6 +11,7 @@ STABLE_TIME = 1.5  # s that the estimate must have had room for an improvement, 
 TOLERANCE = 0.05  # share by which what is sent may pass the estimate for a short time…
 GRACE = 0.2  # s; … two feedback intervals: so short an excess fits into the queues
 CARRIED_TIME = 2.0  # s; so long what still goes through is not given up: a key frame has passed
+CARRIED_SHARE = 0.9  # of what is sent: both are measured over a few frames
 REST = 2.0  # s between two improvements of a track: its effect must show in the estimate first
 FIRST_HOLD = 1.0  # s after a track went down until it may go up again
 MAX_HOLD = 16.0  # s; what this and the stable time grow to while improvements fail
@@ -134,9 +135,9 @@ class Allocator:
 
     Viewers notice changes more than layers, so what a track has it keeps more easily than another
     gains it. An improvement needs an estimate with `HEADROOM`, or one that had room for it for
-    `STABLE_TIME`; an excess within `TOLERANCE` is borne for `GRACE`, unless there is congestion, and
-    what evidently goes through for `CARRIED_TIME`; when improvements fail, the next waits longer each time. A track that becomes wanted starts
-    at once.
+    `STABLE_TIME`; an excess within `TOLERANCE` is borne for `GRACE`, unless there is congestion,
+    and what evidently goes through for `CARRIED_TIME`; when improvements fail, the next waits
+    longer each time. A track that becomes wanted starts at once.
     """
 
     def __init__(self) -> None:
@@ -219,10 +220,9 @@ class Allocator:
             if self._excess_since == NEVER:
                 self._excess_since = now
             since = self._excess_since
-            tolerable = sent * (1 - TOLERANCE)
             held = estimate
-            if (not congested and tolerable <= estimate and now < since + GRACE) or (
-                tolerable <= carried and now < since + CARRIED_TIME
+            if (not congested and sent * (1 - TOLERANCE) <= estimate and now < since + GRACE) or (
+                sent * CARRIED_SHARE <= carried and now < since + CARRIED_TIME
             ):
                 held = sent
         else:

@@ -14,7 +14,7 @@ from sfu.timers import Timer, Timers
 from sfu.wire.rtcp import ReceiverEstimatedMaximumBitrate, ReportBlock, RtcpPacket
 from sfu.wire.twcc import TransportFeedback
 
-START = 1_000_000.0  # bit/s; most paths take more, and the first feedback comes after 0.1 s
+START = 300_000.0  # bit/s; the first feedback comes after 0.1 s, and probes show the rest at once
 MINIMUM = 30_000.0  # bit/s; below audio nothing is of use
 MAXIMUM = 200e6  # bit/s
 NOTICE = 0.03  # share by which an estimate must change to be looked at
@@ -37,7 +37,9 @@ class Bandwidth:
 
     def __init__(self, *, lane: Lane, timers: Timers) -> None:
         """Nothing is known yet."""
-        self.estimator = BandwidthEstimator(start=START, minimum=MINIMUM, maximum=MAXIMUM)
+        self.estimator = BandwidthEstimator(
+            start=START, minimum=MINIMUM, maximum=MAXIMUM, unlimited=True
+        )
         self.fed = False
         self.trace: Trace | None = None
         self.on_change: Callable[[float], None] = _ignore
@@ -63,7 +65,9 @@ class Bandwidth:
             self._lane.on_sent = self._sent
             self._lane.estimated(self.estimator.estimate)
         elif not self.fed and self._lane.on_sent is None:
-            self.estimator = BandwidthEstimator(start=MAXIMUM, minimum=MINIMUM, maximum=MAXIMUM)
+            self.estimator = BandwidthEstimator(
+                start=MAXIMUM, minimum=MINIMUM, maximum=MAXIMUM, unlimited=True
+            )
         else:
             return
         if self.trace is not None:
@@ -170,7 +174,8 @@ class Bandwidth:
         lost = sum(block.fraction_lost for block in blocks) / 256 / len(blocks)
         if self.trace is not None:
             self.trace.report(lost, round_trip, now=now)
-        self.estimator.receive_report(lost, round_trip, now=now)
+        sending = None if self.fed else self.sending(now=now)
+        self.estimator.receive_report(lost, round_trip, sending=sending, now=now)
         self._notice(now)
 
     def _notice(self, now: float) -> None:

@@ -13,7 +13,7 @@ from sfu.forward.forwarder import HIGHEST
 from sfu.room.bandwidth import MAXIMUM, Bandwidth
 from sfu.room.media_settings import TrackSettings
 from sfu.room.media_status import Change, LayerStatus, MediaStatus, TrackStatus
-from sfu.room.wishes import priority_of, useful_layers
+from sfu.room.wishes import on_the_wire, priority_of, useful_layers
 from sfu.timers import Timer, Timers
 
 if TYPE_CHECKING:
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 INTERVAL = 0.25  # s between two looks at the tracks' layers, while something could be better
 IDLE_INTERVAL = 1.0  # s, while everybody has what it wants
 AMPLE = 1.3  # estimate / need from which on nothing has to be decided
+AMPLE_START = 5e6  # bit/s from which on a track may begin with its highest layer
 HISTORY_TIME = 60.0  # s of decisions that are kept
 HISTORY_SIZE = 64  # decisions of one track that are kept
 AUDIO_BITRATE = 40_000  # bit/s, until it has been measured
+TRUST = 400_000.0  # bit/s of video that a path is trusted to take before anything is known of it
 ALL = TrackSettings()
 
 
@@ -196,12 +198,16 @@ class Reception:
             return MAXIMUM
         estimate = bandwidth.estimator.estimate
         if bandwidth.fresh(now=now) and not bandwidth.congested:
-            # Everyone gets a picture first; whether the path takes it shows in the feedback.
-            lowest = 0.0
+            # A picture comes first; whether the path takes it shows in the feedback.
+            audio = video = 0.0
             for subscription in carried:
-                layers = subscription.track.layers(now=now)
-                lowest += layers[0].bitrate if layers else 0
-            estimate = max(estimate, 1.2 * lowest)
+                track = subscription.track
+                layers = track.layers(now=now)
+                if track.kind == "audio":
+                    audio += on_the_wire("audio", layers[0].bitrate) if layers else 0
+                else:
+                    video += on_the_wire("video", layers[0].bitrate) if layers else 0
+            estimate = max(estimate, 1.2 * (audio + min(video, TRUST)))
         return estimate
 
     def _allocate(self, carried: list[Subscription], estimate: float, now: float) -> Allocation:
@@ -259,7 +265,10 @@ class Reception:
             kind=track.kind,
             source=track.source,
             priority=priority_of(track.source, settings),
-            layers=[Layer(layer.spatial, layer.temporal, layer.bitrate) for layer in useful],
+            layers=[
+                Layer(layer.spatial, layer.temporal, on_the_wire(track.kind, layer.bitrate))
+                for layer in useful
+            ],
             wanted=len(useful) - 1 if record.wanted else None,
             off=off,
             current=slot.forwarder.current,
@@ -303,7 +312,9 @@ class Reception:
                 HIGHEST if top or layer.temporal == highest else layer.temporal,
             )
         elif decision.cause == "not_live":
-            target = (HIGHEST, HIGHEST)  # from its first packet on
+            # From its first packet on; which layers there are is known a moment later.
+            ample = estimate is None or estimate >= AMPLE_START
+            target = (HIGHEST if ample else 0, HIGHEST)
         if slot.forwarder.target != target:
             track.fanout.aim(slot.forwarder, target, now=now)
         self._tell(subscription, decision, now)

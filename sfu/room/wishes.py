@@ -4,11 +4,15 @@ from collections.abc import Sequence
 
 from sfu.room.media_settings import TrackSettings, fills
 from sfu.room.media_status import LayerStatus
+from sfu.wire.parameters import Kind
 
 FULL_RATE = 30.0  # frames/s that all temporal layers together are taken to have
 # Who shares a screen wants it read; faces come after it.
 SOURCE_PRIORITY = {"screen_share": 200}
 DEFAULT_PRIORITY = 100
+OVERHEAD = 20  # bytes that each packet is longer on the wire: SRTP's tag, transport-wide numbers
+AUDIO_PACKETS = 50  # a second
+VIDEO_PACKET = 1000  # bytes on average, besides the last one of each frame
 
 
 def useful_layers(
@@ -56,3 +60,9 @@ def _temporal(layers: Sequence[LayerStatus], settings: TrackSettings) -> int:
 def priority_of(source: str, settings: TrackSettings) -> int:
     """1 to 255: the subscriber's, or what is usual for such a source."""
     return settings.priority or SOURCE_PRIORITY.get(source, DEFAULT_PRIORITY)
+
+
+def on_the_wire(kind: Kind, bitrate: float) -> int:
+    """Bit/s that a stream takes as the estimate counts it, of the bit/s that came of it."""
+    packets = AUDIO_PACKETS if kind == "audio" else FULL_RATE / 2 + bitrate / 8 / VIDEO_PACKET
+    return round(bitrate + 8 * OVERHEAD * packets)

@@ -66,3 +66,13 @@ def test_it_stays_above_the_minimum():
     rates = control()
     report(rates, 1.0, 100)
     assert rates.estimate == 30e3
+
+
+def test_without_a_remb_there_may_be_no_limit_until_loss_shows_one():
+    rates = ReportControl(start=600e3, minimum=30e3, maximum=100e6, unlimited=True)
+    report(rates, 0.05, 1, sending=500e3)
+    assert rates.estimate == 100e6
+    report(rates, 0.2, 1, sending=2e6, now=1)
+    assert rates.estimate == pytest.approx(1.8e6)
+    report(rates, 0.0, 1, sending=1.8e6, now=2)
+    assert rates.estimate < 2e6
