@@ -1,6 +1,5 @@
 """One m-line on which we send: whatever track it carries, as one continuous stream."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from struct import Struct
@@ -13,21 +12,22 @@ from sfu.forward.layout import HeaderLayout, Template
 from sfu.forward.munger import SequenceMunger, TimestampMunger
 from sfu.forward.projection import projection_for
 from sfu.forward.projection.base import NO_PATCH, Patch, PlainProjection, Projection
+from sfu.forward.reports import Reports
 from sfu.forward.resends import Resends
 from sfu.transport.srtp import REPLAY_WINDOW, SEND_WINDOW, SrtpSession
 from sfu.wire.extensions import encode_abs_send_time
-from sfu.wire.ntp import middle32, to_ntp
+from sfu.wire.ntp import to_ntp
 from sfu.wire.parameters import Codec, Kind, SendParameters
 from sfu.wire.rtcp import ReportBlock, SenderReport
 from sfu.wire.rtp import RtpPacket
 
 _PATCH = Struct("!HII").pack_into  # sequence number, timestamp, SSRC: bytes 2 to 12
 
-REMEMBERED_REPORTS = 8  # sender reports; a receiver answers one of the last few
 SETTLING_TIME = 1.0  # s after a switch in which late packets of the stream before may come
 HIGHEST = 7  # of all spatial and temporal layers that there can be: whatever there is
 MAX_CAPTURE_GAP = 1.0  # s by which capture clocks may differ from arrival before they are wrong
 PADDING = 255  # bytes, the most that a packet can have
+PROBE_EXCESS = 1.2  # of the bytes that are missing, for the last packet
 PROBE_REACH = 64  # packets; older ones would look like a stall to the receiver
 
 ForwarderState = Literal["waiting", "active", "unsupported"]
@@ -108,9 +108,8 @@ class Forwarder:
         self._plain_extensions: tuple[tuple[int, str], ...] = ()
         self._plain_from = self._sequence.next
         self._resends = Resends()
-        self._reports: OrderedDict[int, float] = OrderedDict()
+        self._reports = Reports(self.kind)
         self._packets = self._octets = 0
-        self._fraction_lost = self._round_trip = self._jitter = 0.0
 
     # -- what is sent
 
@@ -312,6 +311,7 @@ class Forwarder:
             self._frames = packet.frame.__class__
             self._projection = projection_for(packet.frame)
         self._projection.start(packet)
+        self._note_extensions(source.sent_extensions())
         self._timestamp.start(
             packet.ssrc,
             packet.timestamp,
@@ -424,7 +424,7 @@ class Forwarder:
         extensions = source.sent_extensions()
         for sequence_number in lost:
             sent = self._sequence.unwrap(sequence_number)
-            if sent < self._key_sent or not resends.may(sent, self._round_trip, now=now):
+            if sent < self._key_sent or not resends.may(sent, self._reports.round_trip, now=now):
                 continue
             origin = self._sequence.reverse(sent)
             packet = source.cached_packet(origin[0], origin[1]) if origin else None
@@ -460,9 +460,7 @@ class Forwarder:
         rtx_payload_type = self.layout.rtx.get(data[1] & 0x7F)
         if rtx_payload_type is None or self.rtx_ssrc is None:
             # Plain retransmission: the same packet, to the last bit (see `HeaderLayout`), or none.
-            if extensions != self._plain_extensions:
-                self._plain_extensions = extensions
-                self._plain_from = max(self._plain_from, self._sequence.next)
+            self._note_extensions(extensions)
             if sent < self._plain_from or patch.marker or patch.descriptor is not None:
                 return False
             _PATCH(data, 2, sent & 0xFFFF, timestamp, self.ssrc)
@@ -476,6 +474,12 @@ class Forwarder:
             offset = template.send_time_offset
             data[offset : offset + 3] = encode_abs_send_time(now)
         return self.lane.send(data, template.sequence_offset, now=now, cluster=cluster)
+
+    def _note_extensions(self, extensions: tuple[tuple[int, str], ...]) -> None:
+        """What was sent with others would not look the same any more."""
+        if extensions != self._plain_extensions:
+            self._plain_extensions = extensions
+            self._plain_from = max(self._plain_from, self._sequence.next)
 
     def probe(self, size: int, cluster: int, *, now: float) -> int:
         """Send packets of the last moment again, over RTX, to see whether more goes through.
@@ -511,6 +515,8 @@ class Forwarder:
             packet = source.cached_packet(origin[0], origin[1]) if origin else None
             if origin is None or packet is None or not packet.payload:
                 continue
+            if packet.size > PROBE_EXCESS * (size - total):
+                continue  # a thin path would take long over what is not needed
             patch = self._projection.accept(packet, spatial=target[0], temporal=target[1])
             if patch is not None and self._resend(
                 packet, patch, sent, origin[2], extensions, now=now, cluster=cluster
@@ -539,13 +545,7 @@ class Forwarder:
 
     def receive_report(self, block: ReportBlock, *, now: float) -> None:
         """Note loss, jitter and round-trip time (RFC 3550 6.4.1) of what we send."""
-        self._fraction_lost = block.fraction_lost / 256
-        self._jitter = block.jitter / (90000 if self.kind == "video" else 48000)
-        sent = self._reports.get(block.last_sender_report)
-        if sent is not None:
-            round_trip = now - sent - block.delay_since_last_sender_report / 65536
-            if 0 <= round_trip < 10:
-                self._round_trip = round_trip
+        self._reports.receive(block, now=now)
 
     def sender_report(self, *, now: float) -> SenderReport | None:
         """What ties our timestamps to the wall clock; None while nothing is sent."""
@@ -557,9 +557,7 @@ class Forwarder:
             return None
         seconds, timestamp = reference
         ntp_time = to_ntp(seconds)
-        self._reports[middle32(ntp_time)] = now
-        if len(self._reports) > REMEMBERED_REPORTS:
-            self._reports.popitem(last=False)
+        self._reports.sent(ntp_time, now=now)
         return SenderReport(
             ssrc=self.ssrc,
             ntp_time=ntp_time,
@@ -572,7 +570,7 @@ class Forwarder:
     @property
     def round_trip(self) -> float:
         """Seconds; 0 while unknown."""
-        return self._round_trip
+        return self._reports.round_trip
 
     def stats(self) -> ForwarderStats:
         """A snapshot."""
@@ -582,9 +580,9 @@ class Forwarder:
             octets=self._octets,
             retransmitted=self._resends.sent,
             not_found=self._resends.not_found,
-            fraction_lost=self._fraction_lost,
-            round_trip=self._round_trip,
-            jitter=self._jitter,
+            fraction_lost=self._reports.fraction_lost,
+            round_trip=self._reports.round_trip,
+            jitter=self._reports.jitter,
         )
 
 
