@@ -5,7 +5,8 @@
 From the repository only: the browser and the bottleneck are those of the tests. The path to the
 receiver takes 3 Mb/s, then 600 kb/s, then 2 Mb/s, with 20 ms each way and 0.3 s of queue. The
 picture is a pattern that moves, with some that does not fit, at 960x540 and 15 frames/s in VP8:
-an encoder can fill whatever rate it is given. Directly the sender has one encoding, through aiosfu three, of 150, 500 and 1,700 kb/s.
+an encoder can fill whatever rate it is given. Directly the sender has one encoding, through aiosfu
+three, of 150, 500 and 1,700 kb/s.
 """
 
 import argparse
