@@ -114,7 +114,7 @@ async def test_path_chooses_among_simulcast_layers(
 
         path.down.capacity = Capacity.constant(WIDE)
         path.begin()
-        await viewer.decodes(WIDTHS[2], deadline=40)
+        await viewer.decodes(WIDTHS[2])
         assert await viewer.longest_stall() < STALLED
         check_healthy(publisher.tab, viewer.tab)
 

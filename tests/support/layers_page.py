@@ -190,7 +190,7 @@ class Page:
         return found[0] if found else {}
 
     async def decodes(
-        self, *widths: int, frames: int = 10, deadline: float = 20.0
+        self, *widths: int, frames: int = 10, deadline: float = 40.0
     ) -> dict[str, Any]:
         """Wait until so many frames in a row had one of these widths; returns their statistics."""
         first: int | None = None
