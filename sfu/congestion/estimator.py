@@ -81,7 +81,8 @@ class BandwidthEstimator:
             start=start, minimum=minimum, maximum=maximum, unlimited=unlimited
         )
         self._probes = ProbeController()
-        self._shadow: tuple[float, int] = (-math.inf, 0)  # end, bytes of the probe
+        # Of the last probe: until when, its bytes, and the queue before it.
+        self._shadow: tuple[float, int, float] = (-math.inf, 0, 0.0)
         self._heard: float | None = None  # anything
         self._heard_feedback: float | None = None
         self._idle = float("-inf")  # when there was nothing to tell of
@@ -216,7 +217,7 @@ class BandwidthEstimator:
         if overusing or rates.estimate < before:
             self._probes.overused(now=now)
             if self._shadow[0] > now + SHADOW_REST:
-                self._shadow = (now + SHADOW_REST, self._shadow[1])
+                self._shadow = (now + SHADOW_REST, *self._shadow[1:])
         proven = self._probes.receive(result.bursts, now=now)
         if proven is not None and not overusing:
             rates.prove(proven.bitrate, acknowledged=came, full=proven.full)
@@ -233,10 +234,11 @@ class BandwidthEstimator:
 
     def _shadow_queue(self, now: float) -> float:
         """Seconds that packets may wait behind our own probe."""
-        end, size = self._shadow
+        end, size, before = self._shadow
         if now > end:
             return 0.0
-        return SHALLOW_QUEUE + SHADOW_SIZE * 8 * size / (self.acknowledged_bitrate or self.estimate)
+        added = SHADOW_SIZE * 8 * size / (self.acknowledged_bitrate or self.estimate)
+        return before + SHALLOW_QUEUE + added
 
     def receive_remb(self, bitrate: float, *, now: float) -> None:
         """Take a REMB, bit/s; counts only while no transport-wide feedback comes."""
@@ -303,7 +305,7 @@ class BandwidthEstimator:
             jitter=self._queue.jitter,
         )
         if cluster is not None:
-            self._shadow = (now + SHADOW_TIME, cluster.size)
+            self._shadow = (now + SHADOW_TIME, cluster.size, self.queue_delay)
         return cluster
 
     def get_timer(self) -> float | None:

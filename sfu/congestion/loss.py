@@ -25,6 +25,8 @@ JUDGED = 0.6  # of the loss before: when so much stays, less sending did not hel
 SLOWER = 0.8  # of the share lost: to judge, so much less must really be sent
 RECOVERY = 0.1  # per s
 SETTLED = 5.0  # s; until a probe may lift the bound: short trains pass a policer unharmed
+LIMITED = 0.65  # of the estimate: when less comes, little was sent, and it is not all too much
+LIMITED_DECREASE = 0.85
 LEARNING = 0.05  # of the difference to the path's own loss, for each observation
 MAX_INHERENT = 0.3  # nobody can watch a call that loses more
 
@@ -138,7 +140,9 @@ class LossBound:
         if congested and now - self._set_at > round_trip + RESPONSE:
             before = min(self.bound, estimate)
             came = acknowledged if acknowledged is not None else before * (1 - loss)
-            self.bound = min(max(came, before / 2), before)
+            limited = came < LIMITED * before and loss < UNQUEUED_EXCESS
+            least = LIMITED_DECREASE if limited else 0.5
+            self.bound = min(max(came, least * before), before)
             self._set_at = now
             self._trial = (loss, came / max(1 - loss, 0.1))
             self._observed.clear()  # what follows is judged by itself

@@ -29,7 +29,7 @@ AMPLE_START = 5e6  # bit/s from which on a track may begin with its highest laye
 HISTORY_TIME = 60.0  # s of decisions that are kept
 HISTORY_SIZE = 64  # decisions of one track that are kept
 AUDIO_BITRATE = 40_000  # bit/s, until it has been measured
-TRUST = 400_000.0  # bit/s of video that a path is trusted to take before anything is known of it
+TRUST = 400_000.0  # bit/s of video, or one picture: before anything is known of the path
 ALL = TrackSettings()
 
 
@@ -199,15 +199,17 @@ class Reception:
         estimate = bandwidth.estimator.estimate
         if bandwidth.fresh(now=now) and not bandwidth.congested:
             # A picture comes first; whether the path takes it shows in the feedback.
-            audio = video = 0.0
+            audio = video = largest = 0.0
             for subscription in carried:
                 track = subscription.track
                 layers = track.layers(now=now)
+                lowest = on_the_wire(track.kind, layers[0].bitrate) if layers else 0
                 if track.kind == "audio":
-                    audio += on_the_wire("audio", layers[0].bitrate) if layers else 0
+                    audio += lowest
                 else:
-                    video += on_the_wire("video", layers[0].bitrate) if layers else 0
-            estimate = max(estimate, 1.2 * (audio + min(video, TRUST)))
+                    video += lowest
+                    largest = max(largest, lowest)
+            estimate = max(estimate, 1.2 * (audio + min(video, max(TRUST, largest))))
         return estimate
 
     def _allocate(self, carried: list[Subscription], estimate: float, now: float) -> Allocation:
