@@ -6,6 +6,7 @@ import pytest
 
 from sfu.forward.allocation import Demand, Layer
 from sfu.forward.allocator import (
+    CARRIED_TIME,
     FIRST_HOLD,
     GRACE,
     HEADROOM,
@@ -528,3 +529,26 @@ def test_absurd_estimates_do_no_harm(estimate):
     allocator.allocate([audio(), video()], estimate=3e6, now=10.0)
     rates = chosen(allocator.allocate([audio(), video()], estimate=3e6, now=20.0))
     assert rates["v"] == 1_700e3
+
+
+def test_what_goes_through_is_not_given_up_for_a_short_queue():
+    allocator = Allocator()
+    run(allocator, [video()], [2_500e3] * 20)
+    for now, expected in (
+        (1.0, 1_700e3),
+        (0.9 + CARRIED_TIME, 1_700e3),
+        (1.1 + CARRIED_TIME, 500e3),
+    ):
+        allocation = allocator.allocate(
+            [video()], estimate=1_400e3, now=now, congested=True, carried=1_650e3
+        )
+        assert chosen(allocation)["v"] == expected
+
+
+def test_what_does_not_go_through_is_given_up_at_once():
+    allocator = Allocator()
+    run(allocator, [video()], [2_500e3] * 20)
+    allocation = allocator.allocate(
+        [video()], estimate=1_400e3, now=1.0, congested=True, carried=1_450e3
+    )
+    assert chosen(allocation)["v"] == 500e3

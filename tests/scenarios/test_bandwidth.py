@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.capacity import Capacity
-from tests.support.scenario import tell
+from tests.support.scenario import Scenario, tell
 from tests.support.story import Story
 
 SEEDS = (1, 2, 3)
@@ -58,3 +58,14 @@ def test_who_tells_nothing_but_reports_gets_everything_that_is_not_lost() -> Non
     figures = tell(Story(seconds=20, capacity=3_000_000, feedback="none"))
     assert figures.video.reached("f") < 3
     assert figures.video.share("f", 3) == 1
+
+
+def test_probing_stops_when_there_is_nothing_to_gain() -> None:
+    scenario = Scenario(Story(seconds=30, capacity=10_000_000))
+    padding: list[int] = []
+    for seconds in (1, 10, 29):
+        scenario.at(seconds, lambda: padding.append(scenario.receiver.padding))
+    figures = scenario.run()
+    assert figures.video.share("f", 5) == 1
+    assert padding[0] > 0
+    assert padding[1] == padding[2]
