@@ -222,7 +222,8 @@ class Allocator:
             since = self._excess_since
             held = estimate
             if (not congested and sent * (1 - TOLERANCE) <= estimate and now < since + GRACE) or (
-                sent * CARRIED_SHARE <= carried and now < since + CARRIED_TIME
+                sent * CARRIED_SHARE <= carried
+                and (now < since + CARRIED_TIME or (not congested and held >= sent * CARRIED_SHARE))
             ):
                 held = sent
         else:
