@@ -116,7 +116,8 @@ def judge(result: Result, *, strict: bool = True) -> Outcome:
         BusyError: The tester lost datagrams itself, or sent too late.
         RunError: The run ended early.
     """
-    if result.interrupted:
+    if result.interrupted and (strict or result.knee is None):
+        # A ramp may well end with a server that answers no more: its knee is known by then.
         raise RunError(result.interrupted)
     metrics = result.metrics
     if strict and (drops := metrics.get("tester_drops")):
