@@ -50,7 +50,7 @@ def test_only_the_owner_may_read_them(tmp_path: Path) -> None:
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("sid", ["../../etc/passwd", "/tmp/x", "a\0b", "..", "x" * 1000, "ü/ö"])
+@pytest.mark.parametrize("sid", ["../../etc/passwd", "/etc/x", "a\0b", "..", "x" * 1000, "ü/ö"])
 def test_no_name_leaves_the_directory(tmp_path: Path, sid: str) -> None:
     files = opened(tmp_path / "traces")
     sink(files, sid)(b"x")
