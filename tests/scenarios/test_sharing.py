@@ -16,7 +16,7 @@ LOWEST = 180_000  # bit/s of a lowest layer on the wire, with room for its key f
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_phone_on_the_move_keeps_its_picture(seed: int) -> None:
-    figures = tell(Story(seconds=120, capacity=Capacity.file(TRACE), queue=1.0, seed=seed))
+    figures = tell(Story(seconds=120, capacity=Capacity.file(TRACE), queue=3.0, seed=seed))
     video, bottleneck = figures.video, figures.bottleneck
     assert bottleneck.queue_delay(100) < 1.0
     assert video.freeze_ratio() <= 0.02
