@@ -59,7 +59,7 @@ class _Player:
         self._result = Replay()
         self._sizes = _Slices(recording.tables["size"]["size"].tolist())
         self._octets = _Slices(recording.tables["octet"]["octet"].tobytes())
-        self._estimator = BandwidthEstimator()
+        self._estimator = BandwidthEstimator(unlimited=True)
         self._clusters: dict[int, int] = {}  # ids of probes: recorded → ours
         self._demands = Demands(recording)
         self._allocator = Allocator()
@@ -96,7 +96,9 @@ class _Player:
         _, _, start, minimum, maximum = row
         if self._start is not None and start < maximum:
             start = self._start
-        self._estimator = BandwidthEstimator(start=start, minimum=minimum, maximum=maximum)
+        self._estimator = BandwidthEstimator(
+            start=start, minimum=minimum, maximum=maximum, unlimited=True
+        )
         self._clusters.clear()
 
     def _sent(self, row: Row) -> None:
