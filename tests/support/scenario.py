@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from sfu.config import Config
 from sfu.room.events import LayersWanted, RoomEvent
 from sfu.room.peer import Peer
 from sfu.room.permissions import Source
@@ -65,11 +66,15 @@ class Scenario:
     """
 
     def __init__(
-        self, story: Story, *, estimate_of: Callable[[Peer], float | None] = server_estimate
+        self,
+        story: Story,
+        *,
+        estimate_of: Callable[[Peer], float | None] = server_estimate,
+        config: Config | None = None,
     ) -> None:
         self.story = story
         self.estimate_of = estimate_of
-        self.server = VirtualServer(seed=story.seed)
+        self.server = VirtualServer(config, seed=story.seed)
         self.time = self.server.time
         self._batch = ReceiveBatch()
         self.publishers = [self._publish(i) for i in range(story.publishers)]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sfu.config import Config
 from sfu.room.events import LayersWanted, LayerWanted
 from sfu.wire.rtcp import PictureLossIndication, ReceiverEstimatedMaximumBitrate
 from tests.support.bottleneck import Bottleneck, Outage
@@ -12,6 +13,7 @@ from tests.support.story import Story
 from tests.support.uplink_estimate import UplinkEstimate
 
 ONE = LAYERS[1:2]
+BARE = Config(congestion_control=False, dynacast=False)  # what the models do by themselves
 
 
 def rates(scenario: Scenario) -> dict[str, float]:
@@ -26,7 +28,7 @@ def rates(scenario: Scenario) -> dict[str, float]:
 
 
 def test_three_layers_come_at_their_rates_with_their_names() -> None:
-    scenario = Scenario(Story(warm_up=6))
+    scenario = Scenario(Story(warm_up=6), config=BARE)
     got = rates(scenario)
     for spec in LAYERS:
         assert got[spec.rid] == pytest.approx(spec.bitrate, rel=0.15)
@@ -36,7 +38,7 @@ def test_three_layers_come_at_their_rates_with_their_names() -> None:
 
 
 def test_a_key_frame_comes_on_the_layer_that_is_asked_and_is_large() -> None:
-    scenario = Scenario(Story())
+    scenario = Scenario(Story(), config=BARE)
     camera = scenario.publishers[0].camera
     track = scenario.publishers[0].tracks["v"]
     now = scenario.time.now
@@ -87,7 +89,7 @@ def test_the_last_publishers_may_share_screens() -> None:
 
 def test_a_narrow_uplink_switches_layers_off_and_a_wider_one_on_again() -> None:
     capacity = Capacity(((0, 900_000), (23, 4_000_000)))
-    scenario = Scenario(Story(uplink=capacity, start=300_000, warm_up=20))
+    scenario = Scenario(Story(uplink=capacity, start=300_000, warm_up=20), config=BARE)
     camera, up = scenario.publishers[0].camera, scenario.publishers[0].sender.client.up
     assert isinstance(up, Bottleneck)
     assert camera.sending == ("q", "h")
@@ -98,7 +100,7 @@ def test_a_narrow_uplink_switches_layers_off_and_a_wider_one_on_again() -> None:
 
 
 def test_remb_caps_what_is_sent() -> None:
-    scenario = Scenario(Story())
+    scenario = Scenario(Story(), config=BARE)
     publisher = scenario.publishers[0]
     publisher.sender.client.on_rtcp(ReceiverEstimatedMaximumBitrate(1, 400_000, ()))
     assert publisher.camera.sending == ("q", "h")
@@ -150,7 +152,7 @@ def test_an_outage_freezes_and_a_key_frame_or_a_repair_ends_it() -> None:
 
 def test_a_download_takes_its_share_of_the_path() -> None:
     story = Story(seconds=30, layers=ONE, capacity=2e6, cross=((5, 25),))
-    path = Scenario(story).run().bottleneck
+    path = Scenario(story, config=BARE).run().bottleneck
     assert path.share(10, 25, flow="tcp") > 0.25
     assert path.share(10, 25) > 0.25
     assert path.queue_delay(95, 10, 25) > 0.1
@@ -159,7 +161,7 @@ def test_a_download_takes_its_share_of_the_path() -> None:
 
 def test_a_narrow_path_shows_in_the_figures() -> None:
     story = Story(seconds=20, layers=ONE, capacity=Capacity(((0, 2e6), (10, 300_000))))
-    figures = Scenario(story).run()
+    figures = Scenario(story, config=BARE).run()
     assert figures.video.decodable() < 0.9
     assert figures.bottleneck.queue_delay(50, 0, 10) < 0.01
     # What is lost is sent again, so even a server that does not care fills the path.
