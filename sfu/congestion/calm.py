@@ -28,10 +28,6 @@ class CalmWatch:
         """A burst left, whose packets are numbered from `first` (unwrapped) on."""
         self._marks.append((first, now))
 
-    def reset(self) -> None:
-        """Learn anew what is usual."""
-        self._least = None
-
     def is_calm(self, feedback: TransportFeedback) -> bool:
         """Whether everything came, and no later than usual."""
         deltas = feedback.deltas

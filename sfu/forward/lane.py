@@ -98,11 +98,6 @@ class Lane:
         if self._timer:
             self._timer.cancel()
 
-    @property
-    def backlog(self) -> int:
-        """Bytes that pacing holds back."""
-        return self._backlog_size
-
     def flush(self, *, now: float) -> None:
         """Write what waits, and forget it."""
         pieces = self.pieces
@@ -287,7 +282,7 @@ class Lane:
         outbox.view[start : start + size] = data
         if not srtp.protect_run(outbox.base, start, (size,)):
             return False
-        outbox.commit(address, start, (size + srtp.overhead,))
+        outbox.commit_one(address, start, size + srtp.overhead)
         self.octets += size + srtp.overhead
         if sequence_offset and self.on_sent is not None:
             self.on_sent(sequence, (size + srtp.overhead,), now, cluster or self.cluster)

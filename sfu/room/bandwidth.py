@@ -37,9 +37,7 @@ class Bandwidth:
 
     def __init__(self, *, lane: Lane, timers: Timers) -> None:
         """Nothing is known yet."""
-        self.estimator = BandwidthEstimator(
-            start=START, minimum=MINIMUM, maximum=MAXIMUM, unlimited=True
-        )
+        self.estimator = _estimator(MAXIMUM)
         self.fed = False
         self.trace: Trace | None = None
         self.on_change: Callable[[float], None] = _ignore
@@ -52,6 +50,7 @@ class Bandwidth:
         self._held: deque[tuple[TransportFeedback, float]] = deque(maxlen=HELD)
         self._told = 0.0
         self._told_at = float("-inf")
+        self._begun = False
         self._started_at: float | None = None
         self._octets = 0
         self._measured_at = float("-inf")
@@ -59,17 +58,15 @@ class Bandwidth:
 
     def begin(self, *, transport_cc: bool, remb: bool, now: float) -> None:
         """The client has agreed to give this feedback."""
-        fed = transport_cc or remb
-        if fed and not self.fed:
+        if (transport_cc or remb) and not self.fed:
+            # Whatever was agreed on before: from now on there is something to begin low for.
             self.fed = True
+            self.estimator = _estimator(START)
             self._lane.on_sent = self._sent
             self._lane.estimated(self.estimator.estimate)
-        elif not self.fed and self._lane.on_sent is None:
-            self.estimator = BandwidthEstimator(
-                start=MAXIMUM, minimum=MINIMUM, maximum=MAXIMUM, unlimited=True
-            )
-        else:
+        elif self._begun:
             return
+        self._begun = True
         if self.trace is not None:
             start = self.estimator.estimate
             self.trace.path(start=start, minimum=MINIMUM, maximum=MAXIMUM, now=now)
@@ -221,6 +218,10 @@ class Bandwidth:
     ) -> None:
         self._lane.cluster = 0 if last else cluster.id
         carrier.probe(cluster.size // cluster.bursts, cluster.id, now=now)
+
+
+def _estimator(start: float) -> BandwidthEstimator:
+    return BandwidthEstimator(start=start, minimum=MINIMUM, maximum=MAXIMUM, unlimited=True)
 
 
 def _ignore(now: float) -> None:

@@ -28,7 +28,6 @@ AMPLE = 1.3  # estimate / need from which on nothing has to be decided
 AMPLE_START = 5e6  # bit/s from which on a track may begin with its highest layer
 HISTORY_TIME = 60.0  # s of decisions that are kept
 HISTORY_SIZE = 64  # decisions of one track that are kept
-AUDIO_BITRATE = 40_000  # bit/s, until it has been measured
 TRUST = 400_000.0  # bit/s of video, or one picture: before anything is known of the path
 ALL = TrackSettings()
 
@@ -319,21 +318,20 @@ class Reception:
             target = (HIGHEST if ample else 0, HIGHEST)
         if slot.forwarder.target != target:
             track.fanout.aim(slot.forwarder, target, now=now)
-        self._tell(subscription, decision, now)
+        self._tell(subscription, decision)
         before = record.decision
         record.decision = decision
         if before is None or (before.cause, before.layer and _point(before.layer)) != (
             decision.cause,
             layer and _point(layer),
         ):
-            chosen = next((p for p in record.layers if layer and _same(p, layer)), None)
+            chosen = next((p for p in record.layers if _is(p, layer)), None)
             record.history.append(
                 Change(now + self._wall_offset, chosen, decision.cause, decision.reason, estimate)
             )
 
-    def _tell(self, subscription: Subscription, decision: Decision, now: float) -> None:
+    def _tell(self, subscription: Subscription, decision: Decision) -> None:
         """Change what is told of the subscription, where this decision changes it."""
-        del now
         if subscription.state == "failed" or decision.cause == "muted":
             return
         if decision.layer is None and decision.cause not in ("not_live", "wanted"):
@@ -344,8 +342,9 @@ class Reception:
     def _forget(self, carried: object, now: float) -> None:
         """Keep no record of what is not received any more."""
         living = {s.track.sid for s in self._subscriptions}
-        for sid in self._records.keys() - living:
-            del self._records[sid]
+        for kept in (self._records, self._settings):
+            for sid in kept.keys() - living:
+                del kept[sid]
         for track in [track for track in self._wishes if track.sid not in living]:
             del self._wishes[track]
             self._on_wish(track, None, now)
@@ -429,12 +428,8 @@ def _point(layer: Layer) -> tuple[int, int]:
     return layer.spatial, layer.temporal
 
 
-def _same(point: LayerStatus, layer: Layer) -> bool:
-    return (point.spatial, point.temporal) == (layer.spatial, layer.temporal)
-
-
 def _is(point: LayerStatus, layer: Layer | None) -> bool:
-    return layer is not None and _same(point, layer)
+    return layer is not None and (point.spatial, point.temporal) == _point(layer)
 
 
 def _current(slot: Slot | None, layers: tuple[LayerStatus, ...]) -> LayerStatus | None:

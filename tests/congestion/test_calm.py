@@ -75,11 +75,3 @@ def test_feedback_on_what_was_never_sent_is_not_calm() -> None:
     path.watch.is_calm(path.feedback())
     assert not path.watch.is_calm(TransportFeedback(1, 2, 0, 0, 0, (1, 2, 3)))
     assert not path.watch.is_calm(TransportFeedback(1, 2, 0, 0, 0, ()))
-
-
-def test_forgetting_takes_one_look_again() -> None:
-    path = Path()
-    path.watch.is_calm(path.feedback())
-    path.watch.reset()
-    assert not path.watch.is_calm(path.feedback())
-    assert path.watch.is_calm(path.feedback())
