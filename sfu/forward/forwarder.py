@@ -14,6 +14,7 @@ from sfu.forward.projection import projection_for
 from sfu.forward.projection.base import NO_PATCH, Patch, PlainProjection, Projection
 from sfu.forward.reports import Reports
 from sfu.forward.resends import Resends
+from sfu.forward.run import single_run
 from sfu.transport.srtp import REPLAY_WINDOW, SEND_WINDOW, SrtpSession
 from sfu.wire.extensions import encode_abs_send_time
 from sfu.wire.ntp import to_ntp
@@ -368,15 +369,15 @@ class Forwarder:
         if template is None:
             self._sequence.drop(packet.ssrc, packet.index)
             return
+        # Not at once: behind what the lane still holds back, and paced like it.
         data = _patched(template, patch)
-        timestamp = (packet.timestamp + timestamp_offset) & 0xFFFFFFFF
-        _PATCH(data, 2, sent & 0xFFFF, timestamp, self.ssrc)
-        if self.lane.send(data, template.sequence_offset, now=now):
-            self._packets += 1
-            self._octets += len(packet.payload)
-            if packet.ssrc == self._sequence.ssrc:
-                self._timestamp.last_sent = packet.timestamp
-                self._timestamp.last_time = now
+        run = single_run(packet, bytes(data), sent, template.sequence_offset)
+        self.lane.add((run, (0, timestamp_offset, self.ssrc, None)))
+        self._packets += 1
+        self._octets += len(packet.payload)
+        if packet.ssrc == self._sequence.ssrc:
+            self._timestamp.last_sent = packet.timestamp
+            self._timestamp.last_time = now
 
     def _request_missing(self, now: float) -> None:
         """Ask for the key frame without which the target cannot be reached."""

@@ -98,6 +98,12 @@ class Lane:
         if self._timer:
             self._timer.cancel()
 
+    def add(self, piece: Piece) -> None:
+        """Write this with the next `flush`."""
+        if not self.pieces:
+            self.waiting.append(self)
+        self.pieces.append(piece)
+
     def flush(self, *, now: float) -> None:
         """Write what waits, and forget it."""
         pieces = self.pieces

@@ -43,6 +43,15 @@ class Run:
         return replace(self, items=self.items[start:end], sizes=sizes, size=sum(sizes))
 
 
+def single_run(packet: RtpPacket, data: bytes, index: int, sequence_offset: int) -> Run:
+    """A packet that was written for one subscriber alone, to be sent under this index."""
+    size = len(data)
+    item = (data, size, index, packet.timestamp, sequence_offset, None)
+    return Run(
+        [item], [size], size, len(packet.payload), packet.ssrc, index, index, -1, packet, True
+    )
+
+
 def write_run(
     packets: Sequence[RtpPacket],
     layout: HeaderLayout,

@@ -212,6 +212,7 @@ class Endpoint:
     def handle_timer(self, *, now: float) -> None:
         """Do what is due."""
         self.timers.handle_timer(now=now)
+        self._dispatcher.flush(now=now)
 
     def receive_datagram(self, data: bytes, address: Address, *, now: float) -> None:
         """Take one datagram, by the same path as a batch."""

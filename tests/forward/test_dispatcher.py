@@ -78,9 +78,7 @@ def run_of(data: bytes, index: int) -> Run:
 
 
 def put(lane: Lane, run: Run) -> None:
-    if not lane.pieces:
-        lane.waiting.append(lane)
-    lane.pieces.append((run, (0, 0, 77, None)))
+    lane.add((run, (0, 0, 77, None)))
 
 
 def test_a_subscriber_that_has_ended_is_passed_over() -> None:
