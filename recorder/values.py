@@ -76,8 +76,8 @@ class EncodedFrame:
     """One frame as it was encoded: a picture with all its layers, or a packet of sound.
 
     Attributes:
-        data: VP8, VP9: the frame (superframe); H.264: Annex B; AV1: a temporal unit in the low-overhead
-            format; Opus: the packet.
+        data: VP8, VP9: the frame (superframe); H.264: Annex B; AV1: a temporal unit in the
+            low-overhead format; Opus: the packet.
         time: When it was captured, Unix seconds; increases from frame to frame.
         codec: What `data` is.
         key_frame: Always true for sound.

@@ -1,4 +1,4 @@
-"""What records: the service gives one of these what comes for a recording, in a thread of its own."""
+"""What records: it is given what comes for one recording, in a thread of its own."""
 
 from collections.abc import Sequence
 from typing import Protocol
