@@ -3,7 +3,6 @@
 import itertools
 import os
 import resource
-import shutil
 import socket
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from benchmarks.servers import JANUS_WEBSOCKET_PORT, janus_server
 from tests.benchmarks.load.crew import PUBLISHER, WATCHERS, Crew, crew
 from tests.benchmarks.load.whip_proxy import serving, whip_proxy, without_simulcast
 from tests.support.polling import until
+from tests.support.programs import require_program
 from tests.support.server import API_KEY, API_SECRET, running_server
 
 
@@ -227,9 +227,9 @@ async def test_processes_that_cannot_be_started_are_told() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
-@pytest.mark.skipif(shutil.which("janus") is None, reason="needs Janus")
 @pytest.mark.parametrize("transport", ["http", "websocket"])
 async def test_janus_is_spoken_to(transport: str) -> None:
+    require_program("janus", "janus")
     members = [ClientSpec(f"member {i}", "room", publishes=True, subscribes=True) for i in range(2)]
     with janus_server(loopback().server) as server:
         url = server.url
@@ -247,8 +247,8 @@ async def test_janus_is_spoken_to(transport: str) -> None:
             await load.reach(WATCHERS[0], lambda sample: sample.state == "left")
 
 
-@pytest.mark.skipif(shutil.which("janus") is None, reason="needs Janus")
 async def test_janus_takes_simulcast_and_sends_the_best_layer(simulcast_clip) -> None:
+    require_program("janus", "janus")
     with janus_server(loopback().server) as server:
         async with crew(server.url, protocol="janus", **simulcast_clip) as load:
             await load.fleet.join([PUBLISHER])
