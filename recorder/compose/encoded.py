@@ -16,6 +16,7 @@ from fractions import Fraction
 import av
 from av.audio.stream import AudioStream
 from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from sfu.wire.parameters import Kind
@@ -48,7 +49,9 @@ class EncodedPacket:
         """Seconds from the composite's beginning at which it is decoded."""
         return float(self.dts * self.time_base)
 
-    def for_stream(self, stream: VideoStream | AudioStream, *, offset: float = 0.0) -> "Packet[VideoStream | AudioStream]":
+    def for_stream(
+        self, stream: VideoStream | AudioStream, *, offset: float = 0.0
+    ) -> "Packet[Stream]":
         """A packet for a muxer's stream.
 
         Args:
@@ -56,7 +59,7 @@ class EncodedPacket:
             offset: Seconds that are taken from its times.
         """
         shift = round(Fraction(offset) / self.time_base)
-        packet: Packet[VideoStream | AudioStream] = Packet(self.data)
+        packet = Packet(self.data)
         packet.stream = stream
         packet.time_base = self.time_base
         packet.pts = self.pts - shift
