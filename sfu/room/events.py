@@ -6,7 +6,7 @@
      ├─ SubscriptionChanged, NegotiationNeeded, MediaStateChanged
      ├─ SpeakersChanged, ConnectionQualityChanged, LayersWanted, MediaReport
      ├─ DataReceived, ChannelMessage
-     └─ RoomUpdated, Disconnected
+     └─ RoomUpdated, RecordingChanged, Disconnected
 
 Media never travels as events.
 """
@@ -190,6 +190,39 @@ class RoomUpdated:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomRecording:
+    """What everyone in a room may know of a recording of it.
+
+    Attributes:
+        id: "RC_…".
+        mode: "tracks" or "composite".
+        state: "starting", "active", "finishing", "complete" or "failed".
+        started_by: Identity of who started it, empty for the server itself.
+        started_at: Unix seconds.
+        error: What went wrong, in words; empty when all is well.
+    """
+
+    id: str
+    mode: str
+    state: str
+    started_by: str
+    started_at: float
+    error: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is recorded, nor written."""
+        return self.state in ("complete", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingChanged:
+    """A recording of the room began, came on or ended; told to everyone in it."""
+
+    recording: RoomRecording
+
+
+@dataclass(frozen=True, slots=True)
 class Disconnected:
     """The participant itself is out of the room; nothing follows.
 
@@ -218,5 +251,6 @@ RoomEvent = (
     | DataReceived
     | ChannelMessage
     | RoomUpdated
+    | RecordingChanged
     | Disconnected
 )

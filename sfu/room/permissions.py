@@ -19,6 +19,7 @@ class Permissions:
         can_update_own_metadata: May change its own name, metadata and attributes.
         hidden: Nobody else sees this participant; it publishes nothing.
         recorder: Is there to record the room.
+        can_record: May start and stop recordings of the room.
     """
 
     can_publish: bool = True
@@ -28,6 +29,7 @@ class Permissions:
     can_update_own_metadata: bool = False
     hidden: bool = False
     recorder: bool = False
+    can_record: bool = False
 
     def may_publish(self, source: Source) -> bool:
         """Whether media of this source may be published."""

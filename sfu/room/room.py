@@ -13,7 +13,9 @@ from sfu.room.events import (
     DataReceived,
     ParticipantJoined,
     ParticipantLeft,
+    RecordingChanged,
     RoomEvent,
+    RoomRecording,
     RoomUpdated,
 )
 from sfu.room.floor import Floor
@@ -35,6 +37,7 @@ class Room:
         created_at: Unix seconds.
         participants: By identity, hidden ones included.
         tracks: Of all of them, by sid.
+        recordings: Of the room, those that have not ended, by id.
         floor: Who speaks, and what that means for who is seen and heard.
     """
 
@@ -47,6 +50,7 @@ class Room:
         self.created_at = now + self.endpoint.wall_offset
         self.participants: dict[str, Participant] = {}
         self.tracks: dict[str, Track] = {}
+        self.recordings: dict[str, RoomRecording] = {}
         self.closed = False
         self.floor = Floor(self)
         self._rooms = rooms
@@ -203,6 +207,15 @@ class Room:
             told = other.quality.told
             if told is not None and (other is participant or not other.hidden):
                 participant.notify(ConnectionQualityChanged(other, told.quality, told.score))
+
+    def tell_recording(self, recording: RoomRecording) -> None:
+        """Tell everyone how it goes with a recording of the room; who comes later is told too."""
+        if recording.ended:
+            self.recordings.pop(recording.id, None)
+        else:
+            self.recordings[recording.id] = recording
+        for participant in list(self.participants.values()):
+            participant.notify(RecordingChanged(recording))
 
     def _count_changed(self, by: Participant) -> None:
         if not by.hidden:

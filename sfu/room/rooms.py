@@ -24,12 +24,14 @@ class Rooms:
         endpoint: The peers of all rooms.
         trace_sink: Takes the sid of a new participant, and returns what takes the bytes of its
             trace (see `Trace`), or None; None where nothing is traced.
+        on_opened: Called with each new room, before anyone is in it.
     """
 
     def __init__(self, config: Config, endpoint: Endpoint) -> None:
         self.config = config
         self.endpoint = endpoint
         self.trace_sink: Callable[[str], Callable[[bytes], bool] | None] | None = None
+        self.on_opened: Callable[[Room], None] = lambda _: None
         self._rooms: dict[str, Room] = {}
         self._empty_timers: dict[str, Timer] = {}
 
@@ -59,6 +61,7 @@ class Rooms:
             raise LimitError("the server has as many rooms as it takes", name="server_full")
         room = self._rooms[name] = Room(rooms=self, name=name, now=now)
         self.emptied(room, now=now)
+        self.on_opened(room)
         return room
 
     def delete(self, name: str, *, reason: str = "room_deleted", now: float) -> None:

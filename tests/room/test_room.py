@@ -11,7 +11,9 @@ from sfu.room.events import (
     ParticipantJoined,
     ParticipantLeft,
     ParticipantUpdated,
+    RecordingChanged,
     RoomEvent,
+    RoomRecording,
     TrackPublished,
     TrackUnpublished,
 )
@@ -247,3 +249,31 @@ def test_a_participant_may_want_some_tracks_only() -> None:
     alice.participant.add_track(kind="video", now=now)
     assert [s.track.kind for s in video_only.subscriptions] == ["video"]
     assert not len(nothing.subscriptions)
+
+
+def test_everyone_hears_of_recordings_and_the_room_knows_those_that_go_on() -> None:
+    server = VirtualServer()
+    alice = server.join("alice")
+    hidden = server.join("hidden", permissions=Permissions(hidden=True))
+    room = alice.participant.room
+    news = [
+        RoomRecording("RC_1", "tracks", state, "alice", 1_700_000_000.0)
+        for state in ("starting", "active", "failed")
+    ]
+    for one in news[:2]:
+        room.tell_recording(one)
+    assert room.recordings == {"RC_1": news[1]}
+    room.tell_recording(news[2])
+    assert room.recordings == {}
+    for member in (alice, hidden):
+        assert [event.recording for event in member.heard(RecordingChanged)] == news
+
+
+def test_a_new_room_is_told_before_anyone_is_in_it() -> None:
+    server = VirtualServer()
+    opened: list[tuple[str, int]] = []
+    server.rooms.on_opened = lambda room: opened.append((room.name, len(room.participants)))
+    server.join("alice")
+    server.join("bob")
+    server.join("carol", room="other")
+    assert opened == [("room", 0), ("other", 0)]
