@@ -42,6 +42,9 @@ METRICS: dict[str, Metric] = {
     "p99_first_key_frame": Metric("seconds", "the same to the first whole key frame"),
     "failed": Metric("", "clients that failed to join or were cut off"),
     "silent": Metric("", "connected subscribers that got no packet"),
+    "withheld": Metric(
+        "share", "share of what publishers sent that the server left out: layers, pauses"
+    ),
     "nacks": Metric("", "lost packets that subscribers asked for"),
     "plis": Metric("", "key frames that subscribers asked for"),
     "dropped_on_purpose": Metric("", "packets that publishers left out, by --loss"),

@@ -14,6 +14,9 @@ from benchmarks.load.window import Window
 SETTLE = 1.0  # s after a change of the load before it is measured
 RECOVERY = 2.0  # s at the last good load after one that was too much
 PRECISION = 1.05  # the knee is known when the next higher load that failed is so near
+MAX_WITHHELD = (
+    0.05  # of equal packets, of which none can be spared; the window's ends are not sharp
+)
 MAX_BEHIND = 0.1  # s; a tester later than this measures itself
 
 NAMES = {
@@ -69,6 +72,7 @@ def judge(plan: LoadPlan, load: float, window: Window, failures: Counter[str]) -
     """What a window of this load says, and what clients failed of on the way to its end."""
     metrics = window.metrics()
     loss, delay = metrics["loss"], metrics["p99_delay"]
+    withheld = metrics["withheld"] or 0.0
     reason, by_tester = "", True
     if window.tester_drops:
         reason = f"the tester itself lost {window.tester_drops} datagrams"
@@ -87,6 +91,9 @@ def judge(plan: LoadPlan, load: float, window: Window, failures: Counter[str]) -
             reason = "nothing was received"
         elif loss > plan.max_loss:
             reason = f"{format_quantity(loss, 'share')} were lost"
+        elif plan.packets_per_frame and withheld > MAX_WITHHELD:
+            # Whoever adapts to losses sends less, loses nothing, and looks well.
+            reason = f"the server held back {format_quantity(withheld, 'share')}"
         elif delay is not None and delay > plan.max_delay:
             reason = f"the delay was {format_quantity(delay, 'seconds')}"
     return Step(

@@ -125,6 +125,19 @@ class Window:
         received = self.total("packets_received", spans)
         return max(0.0, 1 - received / expected) if expected > 0 else None
 
+    def withheld(self) -> float | None:
+        """Share of what each room's publishers sent that viewers were not even meant to get.
+
+        None where nobody sent anything to anybody.
+        """
+        sent: dict[str, int] = {}
+        for span in self.spans:
+            sent[span.new.room] = sent.get(span.new.room, 0) + span.since("packets_sent")
+        viewers = [span for span in self.spans if span.new.subscribes]
+        offered = sum(sent[span.new.room] - span.since("packets_sent") for span in viewers)
+        expected = self.total("packets_expected", viewers)
+        return max(0.0, 1 - expected / offered) if offered > 0 else None
+
     def metrics(self) -> dict[str, float | None]:
         """All figures that a window alone can tell, by the names in `metrics.py`."""
         viewers = [span for span in self.spans if span.new.subscribes]
@@ -171,6 +184,7 @@ class Window:
                 for span in viewers
                 if span.new.state != "failed"
             ),
+            "withheld": self.withheld(),
             "nacks": self.total("nacks", viewers),
             "plis": self.total("plis", viewers),
             "dropped_on_purpose": self.total("packets_dropped", publishers),

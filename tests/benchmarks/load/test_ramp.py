@@ -73,6 +73,7 @@ def window(
     drops: int = 0,
     late: float = 0,
     kernel: int = 0,
+    sent: int = 0,
 ) -> Window:
     collector = Collector(now=0.0)
     collector.receive(Sample(0, 0.0))
@@ -89,7 +90,10 @@ def window(
         packets_received=received,
         delays=delays,
     )
-    collector.receive(Sample(0, 10.0, [client], socket_drops=drops, behind=late))
+    sender = ClientSample(
+        "p", "room", publishes=True, subscribes=False, state="connected", packets_sent=sent
+    )
+    collector.receive(Sample(0, 10.0, [client, sender], socket_drops=drops, behind=late))
     reading = ServerReading(0.005, kernel_drops=100 + kernel)
     collector.end(result, reading, now=10.0)
     return result
@@ -118,6 +122,15 @@ def test_step_that_is_too_much_says_why(measured: Window, reason: str, by_tester
     assert not step.passed
     assert step.reason.startswith(reason)
     assert step.by_tester is by_tester
+
+
+def test_who_loses_nothing_because_little_was_sent_has_not_passed() -> None:
+    """Servers that adapt to losses hold packets back, and all that they still send arrives."""
+    plan = LoadPlan("http://127.0.0.1", scenario="ramp", packets_per_frame=8)
+    assert judge(plan, 30.0, window(sent=1010), Counter()).passed
+    step = judge(plan, 30.0, window(sent=2000), Counter())
+    assert (step.passed, step.reason) == (False, "the server held back 50 %")
+    assert judge(PLAN, 30.0, window(sent=2000), Counter()).passed  # it may have chosen a layer
 
 
 def test_kernel_that_dropped_what_others_sent_does_not_matter() -> None:
