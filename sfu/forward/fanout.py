@@ -216,6 +216,10 @@ class Fanout:
                 else:  # some of them may be sent to some of its members
                     singles += group.take(flow)
             self._forward_singly(group, singles, packets, now=now)
+        self.feed_sinks(packets, now=now)
+
+    def feed_sinks(self, packets: Sequence[RtpPacket], *, now: float) -> None:
+        """Hand the packets, all of one stream, to the sinks alone."""
         for sink in self._sinks:
             try:
                 sink.receive_packets(packets, now=now)

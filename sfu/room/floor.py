@@ -123,6 +123,7 @@ class Floor:
             return
         self.speakers = speakers
         event = SpeakersChanged(speakers)
+        self._room.tell_observers(event)
         participants = list(self._room.participants.values())
         self._tell_at = now + max(NOTICE_INTERVAL, len(participants) / TOLD_PER_SECOND)
         for participant in participants:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from sfu.errors import LimitError, LocalError
@@ -356,10 +356,8 @@ class Participant:
         )
         self.notify(MediaReport(self.media(now=now)))
 
-    def wish(
-        self, track: Track, subscriber: Participant, spatial: int | None, *, now: float
-    ) -> None:
-        """A subscriber of one of its tracks could use this spatial layer; None for none."""
+    def wish(self, track: Track, subscriber: Hashable, spatial: int | None, *, now: float) -> None:
+        """Someone who gets one of its tracks could use this spatial layer; None for none."""
         if dynacast := self._dynacast.get(track.sid):
             dynacast.wish(subscriber, spatial, now=now)
 

@@ -11,6 +11,7 @@ from sfu.room.endpoint import Endpoint
 from sfu.room.events import (
     ConnectionQualityChanged,
     DataReceived,
+    Disconnected,
     ParticipantJoined,
     ParticipantLeft,
     RecordingChanged,
@@ -39,6 +40,7 @@ class Room:
         tracks: Of all of them, by sid.
         recordings: Of the room, those that have not ended, by id.
         floor: Who speaks, and what that means for who is seen and heard.
+        observers: Told of what everyone is told, though they are nobody in the room: see `observe`.
     """
 
     def __init__(self, *, rooms: Rooms, name: str, now: float) -> None:
@@ -53,6 +55,7 @@ class Room:
         self.recordings: dict[str, RoomRecording] = {}
         self.closed = False
         self.floor = Floor(self)
+        self.observers: tuple[Listener, ...] = ()
         self._rooms = rooms
 
     @property
@@ -161,6 +164,7 @@ class Room:
         for participant in list(self.participants.values()):
             del self.participants[participant.identity]
             participant.close(reason=reason, now=now)
+        self.tell_observers(Disconnected(reason))
 
     # -- finding
 
@@ -198,8 +202,30 @@ class Room:
     def tell_others(self, about: Participant, event: RoomEvent) -> None:
         """Tell everyone else, unless the one it is about is hidden."""
         if not about.hidden:
+            self.tell_observers(event)
             for other in self.others(about):
                 other.notify(event)
+
+    def observe(self, listener: Listener) -> None:
+        """Tell `listener` of all that is told to everyone, from now on.
+
+        It hears of participants, tracks, speakers and data, and `Disconnected` last, when the room
+        is closed. What it raises is reported, and it hears no more.
+        """
+        self.observers = (*self.observers, listener)
+
+    def unobserve(self, listener: Listener) -> None:
+        """Tell it no more; nothing happens when we did not."""
+        self.observers = tuple([other for other in self.observers if other != listener])
+
+    def tell_observers(self, event: RoomEvent) -> None:
+        """Tell those alone."""
+        for observer in self.observers:
+            try:
+                observer(event)
+            except Exception as error:
+                self.unobserve(observer)
+                self.endpoint.report(error)
 
     def tell_qualities(self, participant: Participant) -> None:
         """Tell somebody who comes, or is back, of all connections that are not as at first."""
@@ -254,6 +280,8 @@ class Room:
         shown = None if sender is not None and sender.hidden else sender
         event = DataReceived(shown, payload, topic, reliable)
         wanted = frozenset(destinations)
+        if not wanted:
+            self.tell_observers(event)
         for participant in list(self.participants.values()):
             if participant is not sender and (not wanted or participant.identity in wanted):
                 participant.notify(event)

@@ -37,7 +37,7 @@ class Track:
         width: Pixels, 0 while unknown.
         height: Pixels, 0 while unknown.
         muted: Whether the publisher, or an administrator, has muted it.
-        gated: Whether others are louder, so that it is not forwarded; see `Floor`.
+        gated: Whether others are louder, so that only sinks get it; see `Floor`.
         codec: Of the packets that arrive, None before the first.
         participant: Its publisher.
         encodings: The streams that packets came from, by layer.
@@ -152,7 +152,9 @@ class Track:
             if self.codec != self._told and now - self._told_at >= CODEC_INTERVAL:
                 self._told, self._told_at = self.codec, now
                 self._on_codec(self)
-        if not self.gated:
+        if self.gated:
+            self.fanout.feed_sinks(packets, now=now)
+        else:
             self.fanout.forward(packets, self._extensions, now=now)
 
     def set_gated(self, gated: bool) -> None:
