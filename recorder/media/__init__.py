@@ -1,0 +1,1 @@
+"""From the packets of one track to whole frames with the time at which they were captured."""
