@@ -1,0 +1,1 @@
+"""Files that are right however they end: muxing, the manifest, names, recovery."""

@@ -1,0 +1,112 @@
+"""One track, or a part of it, as one file."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from av.packet import Packet
+
+from recorder.files.description import OPUS_RATE, StreamInfo, describe
+from recorder.files.muxer import Muxer
+from recorder.values import EncodedFrame, Format
+from sfu.wire.parameters import Codec
+
+VIDEO_RATE = 90_000  # Hz: of all video in RTP
+SHORTEST = 0.001  # s between two pictures: Matroska counts in milliseconds
+
+CODECS: dict[Format, frozenset[str]] = {
+    "mkv": frozenset({"VP8", "VP9", "AV1", "H264", "opus"}),
+    "webm": frozenset({"VP8", "VP9", "AV1", "opus"}),
+    "mp4": frozenset({"VP9", "AV1", "H264", "opus"}),
+}
+
+
+def format_for(codec: Codec, wanted: Format) -> Format:
+    """The wanted format, or Matroska, which takes everything, where it does not take the codec."""
+    return wanted if codec.name in CODECS[wanted] else "mkv"
+
+
+class SegmentWriter:
+    """Writes frames of one stream into a new file, at the times at which they were captured.
+
+    Args:
+        path: It must not exist yet.
+        stream: What the frames are: `StreamInfo.of` the first one.
+        format: One that takes the codec, see `format_for`.
+        start: Unix seconds that become time 0 of the file; not after the first frame.
+
+    Raises:
+        OSError: The file cannot be created.
+        ValueError: The format does not take the codec.
+
+    Attributes:
+        path: Where it is.
+        stream: What its header says.
+        start: As given; moving it moves what is written from then on, within the file.
+        duration: Seconds from the start to the end of the last frame.
+    """
+
+    def __init__(self, path: Path, stream: StreamInfo, *, format: Format, start: float) -> None:
+        if stream.codec.name not in CODECS[format]:
+            raise ValueError(f"{format} does not take {stream.codec.name}")
+        self.path = path
+        self.stream = stream
+        self.start = start
+        self.duration = 0.0
+        self._muxer = Muxer(path, format)
+        self._rate = OPUS_RATE if stream.codec.kind == "audio" else VIDEO_RATE
+        self._time_base = Fraction(1, self._rate)
+        self._shortest = round(SHORTEST * self._rate)
+        self._last: int | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Size of the file until now."""
+        return self._muxer.bytes
+
+    def write(self, frame: EncodedFrame) -> None:
+        """Write a frame; the first is a key frame.
+
+        Raises:
+            OSError: The disk failed; `close` keeps what there is.
+            ValueError: The frame is broken such that a container cannot take it; others may be
+                written.
+        """
+        if self._last is None:
+            container, template = describe(self.stream, frame)
+            self._stream = self._muxer.container.add_stream_from_template(template, opaque=True)
+            self._stream.time_base = self._time_base
+            container.close()
+        time = max(0, round((frame.time - self.start) * self._rate)) - self.stream.pre_skip
+        if self._last is not None:
+            time = max(time, self._last + self._shortest)
+        packet: Packet[Any] = Packet(frame.data)
+        packet.stream = self._stream
+        packet.time_base = self._time_base
+        packet.pts = packet.dts = time
+        packet.duration = round(frame.duration * self._rate)
+        packet.is_keyframe = frame.key_frame
+        self._last = time
+        self._muxer.mux(packet)
+        self.duration = (time + self.stream.pre_skip) / self._rate + frame.duration
+
+    def sync(self) -> None:
+        """Have what is written survive a power cut; cheap if nothing is new.
+
+        Raises:
+            OSError: The disk failed.
+        """
+        self._muxer.sync()
+
+    def close(self) -> None:
+        """Finish the file.
+
+        Raises:
+            OSError: The disk failed; what is in the file is kept.
+        """
+        self._muxer.close()
+
+    def discard(self) -> None:
+        """Remove the file: nothing could be written into it."""
+        self._muxer.close()
+        self.path.unlink()
