@@ -25,6 +25,7 @@ class Frame:
         payload: Of the first packet.
         key: Whether it is a key frame.
         id: Unwrapped picture id, or index of the first packet.
+        base: Unwrapped TL0PICIDX, where there is one.
         needs: Ids of the frames that it refers to; None while unknown.
     """
 
@@ -37,6 +38,7 @@ class Frame:
     payload: bytes = b""
     key: bool = False
     id: int = -1
+    base: int = -1
     needs: tuple[int, ...] | None = None
 
     @property
@@ -95,6 +97,9 @@ class Vp8References:
             self._ends[frame.last + 1] = frame.id
         else:
             frame.id = self._picture_ids.unwrap(descriptor.picture_id)
+        if descriptor.tl0_picture_index is not None:
+            # Once: what waits for long would be a turn away from what came since.
+            frame.base = self._tl0_indexes.unwrap(descriptor.tl0_picture_index)
         self._waiting.append(frame)
         return self._settle()
 
@@ -132,7 +137,7 @@ class Vp8References:
         if descriptor.temporal_layer is None or descriptor.tl0_picture_index is None:
             frame.needs = () if frame.key else (frame.id - 1,)
             return True
-        return self._find_by_layers(frame, descriptor.temporal_layer, descriptor)
+        return self._find_by_layers(frame, descriptor.temporal_layer, sync=descriptor.layer_sync)
 
     def _find_by_sequence(self, frame: Frame) -> bool:
         if frame.key:
@@ -145,16 +150,14 @@ class Vp8References:
         frame.needs = (before,)
         return True
 
-    def _find_by_layers(self, frame: Frame, layer: int, descriptor: Vp8Descriptor) -> bool:
-        id_ = frame.id
+    def _find_by_layers(self, frame: Frame, layer: int, *, sync: bool | None) -> bool:
+        id_, base = frame.id, frame.base
         if self._newest < 0:
             self._newest = id_
         if id_ > self._newest:
             self._missing.update(range(max(self._newest + 1, id_ - HISTORY), id_ + 1))
             self._newest = id_
             self._missing = {one for one in self._missing if one > id_ - HISTORY}
-        assert descriptor.tl0_picture_index is not None
-        base = self._tl0_indexes.unwrap(descriptor.tl0_picture_index)
         if frame.key:
             self._layers[base] = [-1, -1, -1, -1]
             frame.needs = ()
@@ -165,7 +168,7 @@ class Vp8References:
             return False
         if layer == 0:
             self._layers[base] = list(known)
-        leans_on = known[:1] if layer == 0 or descriptor.layer_sync else known[: layer + 1]
+        leans_on = known[:1] if layer == 0 or sync else known[: layer + 1]
         for newest in leans_on:
             if newest < 0:
                 return False  # that layer has not begun
