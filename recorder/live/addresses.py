@@ -1,0 +1,95 @@
+"""Addresses that a composite is pushed to.
+
+    rtmp://host[:port]/application/key
+    rtmps://host[:port]/application/key
+    srt://host:port[?streamid=…&passphrase=…&pbkeylen=…&latency=…]
+
+The last part of an RTMP address is the stream's key; all before it is the application. Of SRT's
+parameters only those of a caller are taken, with FFmpeg's meaning (latency in microseconds).
+"""
+
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
+
+DEFAULT_PORTS = {"rtmp": 1935, "rtmps": 443}  # RTMP 1.0; nobody registered one for RTMPS
+SRT_PARAMETERS = frozenset({"streamid", "passphrase", "pbkeylen", "latency", "mode"})
+MAX_LENGTH = 2048  # characters; more than any service's
+
+
+class AddressError(ValueError):
+    """An address that nothing can be pushed to; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One address, taken apart.
+
+    Attributes:
+        url: All of it, with what is secret.
+        scheme: "rtmp", "rtmps" or "srt".
+        host: Name or IP address, IPv6 without brackets.
+        port: Of TCP or UDP.
+        application: Of RTMP, else empty.
+        key: Of RTMP: the stream's name, which is a secret; else empty.
+    """
+
+    url: str
+    scheme: str
+    host: str
+    port: int
+    application: str = ""
+    key: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port: where one can see it, without user and password."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = self.port == DEFAULT_PORTS.get(self.scheme)
+        return f"{self.scheme}://{host}" + ("" if default else f":{self.port}")
+
+    @property
+    def public(self) -> str:
+        """The address without what may be secret in it."""
+        return f"{self.origin}/{self.application}" if self.application else self.origin
+
+
+def parse_address(url: str) -> Address:
+    """Take an address apart.
+
+    Raises:
+        AddressError: Nothing can be pushed there.
+    """
+    if len(url) > MAX_LENGTH:
+        raise AddressError(f"An output's address may have {MAX_LENGTH} characters.")
+    if not url.isprintable() or " " in url:
+        raise AddressError("An output's address must have no spaces or control characters.")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise AddressError("An output's address is malformed.") from None
+    scheme, host = parts.scheme.lower(), parts.hostname
+    if scheme not in (*DEFAULT_PORTS, "srt"):
+        raise AddressError("An output's address must begin with rtmp://, rtmps:// or srt://.")
+    if not host:
+        raise AddressError("An output's address must name a host.")
+    if scheme == "srt":
+        if port is None:
+            raise AddressError("An address for SRT must name a port: srt://host:port.")
+        _check_srt(parts.query)
+        return Address(url, scheme, host, port)
+    application, _, key = parts.path.strip("/").rpartition("/")
+    if not application or not key:
+        raise AddressError(
+            "An address for RTMP must name an application and a key: rtmp://host/application/key."
+        )
+    if parts.query:
+        key += f"?{parts.query}"
+    return Address(url, scheme, host, port or DEFAULT_PORTS[scheme], application, key)
+
+
+def _check_srt(query: str) -> None:
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name not in SRT_PARAMETERS or (name == "mode" and value != "caller"):
+            allowed = ", ".join(sorted(SRT_PARAMETERS - {"mode"}))
+            raise AddressError(f"An address for SRT may have the parameters {allowed} only.")
