@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from recorder.files import names
 from recorder.link.messages import RecordingOrder
+from recorder.values import TrackInfo
 
 
 def folder_of(order: RecordingOrder) -> Path:
@@ -31,11 +32,35 @@ def relative_folder(template: str, *, id: str, room: str, started_at: float) -> 
     Raises:
         TemplateError: The template is wrong.
     """
+    return names.folder(template, _fields(id, room, started_at))
+
+
+def file_of(order: RecordingOrder, track: TrackInfo, *, name: str) -> PurePosixPath:
+    """The files of a track, relative to the recording's folder, without suffix.
+
+    Args:
+        order: Of the recording.
+        track: The track.
+        name: Of its publisher, as shown to people.
+
+    Raises:
+        TemplateError: The template is wrong.
+    """
+    fields = _fields(order.id, order.room, order.started_at) | {
+        "identity": track.identity,
+        "name": name or track.identity,
+        "source": track.source if track.source != "unknown" else track.kind,
+        "kind": track.kind,
+        "track": track.sid,
+    }
+    return names.file(order.request.template or order.template, fields)
+
+
+def _fields(id: str, room: str, started_at: float) -> dict[str, str]:
     moment = datetime.fromtimestamp(started_at, UTC)
-    fields = {
+    return {
         "room": room,
         "date": moment.strftime("%Y-%m-%d"),
         "time": moment.strftime("%H-%M-%S"),
         "recording": id,
     }
-    return names.folder(template, fields)

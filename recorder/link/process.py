@@ -1,11 +1,13 @@
 """One recorder process, and the socket over which it is told what to record."""
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
@@ -57,6 +59,7 @@ class RecorderProcess:
                 [sys.executable, "-m", "recorder", "--fd", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
+                env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
             )
         except OSError:
             ours.close()
@@ -67,14 +70,12 @@ class RecorderProcess:
         self._loop.add_reader(ours, self._readable)
 
     async def close(self) -> None:
-        """End the link: the process finishes what it has and ends; one that does not is killed."""
+        """End the link: the process finishes what it has and ends, if need be after us."""
         self._end()
         try:
             await asyncio.to_thread(self._process.wait, EXIT_TIME)
         except subprocess.TimeoutExpired:
-            log.warning("recorder did not end", pid=self.pid)
-            self._process.kill()
-            await asyncio.to_thread(self._process.wait)
+            log.warning("recorder still closes its files", pid=self.pid)
 
     # -- what it says
 
@@ -114,10 +115,6 @@ class RecorderProcess:
     def _flush_soon(self) -> None:
         if not self._closed and not self._unsent:
             self._loop.call_later(FLUSH_DELAY, self._flush)
-
-    def flush(self) -> None:
-        """Send what waits, as far as the socket takes it."""
-        self._flush()
 
     def _flush(self) -> None:
         if self._closed:
