@@ -5,6 +5,7 @@ recording's start, but those that end in `_at`: Unix seconds on the server's clo
 fields that they do not know; `version` grows when one changes its meaning.
 """
 
+from pathlib import PurePosixPath
 from typing import Literal
 
 import msgspec
@@ -68,6 +69,11 @@ class Segment(msgspec.Struct):
     width: int = 0
     height: int = 0
     rotation: int = 0
+
+    def __post_init__(self) -> None:
+        path = PurePosixPath(self.file)
+        if path.is_absolute() or ".." in path.parts or not path.name:
+            raise ValueError(f"{self.file!r} is no file in the recording's folder")
 
 
 class Track(msgspec.Struct):
@@ -196,7 +202,11 @@ class Manifest(msgspec.Struct, kw_only=True):
         """Whether nothing will be written any more."""
         return self.state in ENDED
 
+    def segment_lists(self) -> list[list[Segment]]:
+        """The lists that hold the files: one for each track, and that of a composite."""
+        lists = [track.segments for track in self.tracks]
+        return [*lists, self.composite.segments] if self.composite else lists
+
     def segments(self) -> list[Segment]:
         """All files."""
-        found = [segment for track in self.tracks for segment in track.segments]
-        return found + (self.composite.segments if self.composite else [])
+        return [segment for segments in self.segment_lists() for segment in segments]

@@ -16,10 +16,10 @@ PIECE = 0.5  # s: what the last cluster or fragment holds, and so what a kill ca
 FFMPEG_NAMES: dict[Format, str] = {"mkv": "matroska", "webm": "webm", "mp4": "mp4"}
 MATROSKA_OPTIONS = {"cluster_time_limit": str(round(PIECE * 1000))}  # ms
 MP4_OPTIONS = {
-    # Fragments while it grows; when it is closed, one index in front of them, as in any MP4.
-    "movflags": "hybrid_fragmented+default_base_moof",
+    # Fragments while it grows; when it is closed, one index for all, as in any MP4.
+    "movflags": "hybrid_fragmented+delay_moov+default_base_moof",
     "frag_duration": str(round(PIECE * 1_000_000)),  # µs
-    "use_editlist": "1",  # else what Opus decoders must skip would delay the sound
+    "use_editlist": "1",  # else sound would be late by what decoders of Opus skip
 }
 
 

@@ -1,6 +1,7 @@
 """Short clips, encoded as browsers do: frames as a track's reader gives them out."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -104,12 +105,12 @@ def sound(seconds: float = 2.0, *, onset: float = 1.0) -> tuple[EncodedFrame, ..
     )
 
 
-def moved(frames: tuple[EncodedFrame, ...], seconds: float) -> list[EncodedFrame]:
+def moved(frames: Sequence[EncodedFrame], seconds: float) -> list[EncodedFrame]:
     """The same, later."""
     return [replace(frame, time=frame.time + seconds) for frame in frames]
 
 
-def turned(frames: tuple[EncodedFrame, ...], rotation: int) -> list[EncodedFrame]:
+def turned(frames: Sequence[EncodedFrame], rotation: int) -> list[EncodedFrame]:
     """The same, from a camera that is held so."""
     return [replace(frame, rotation=rotation) for frame in frames]
 
