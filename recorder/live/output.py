@@ -67,7 +67,13 @@ class Output:
     """Feeds what `connect` opens, and opens it anew when it breaks."""
 
     def __init__(
-        self, url: str, connect: Callable[[], Connection], *, video: bool, random: Random
+        self,
+        url: str,
+        connect: Callable[[], Connection],
+        *,
+        video: bool,
+        random: Random,
+        max_behind: float = MAX_BEHIND,
     ) -> None:
         """Start the thread.
 
@@ -76,16 +82,17 @@ class Output:
             connect: Opens a connection; raises `OutputError`.
             video: Whether there are pictures, so that each connection begins with a key frame.
             random: Spreads the times at which it is connected again.
+            max_behind: Seconds of stream that may wait.
         """
         self._url = url
         self._connect = connect
         self._video = video
         self._random = random
+        self._max_behind = max_behind
         self._queue: deque[EncodedPacket] = deque()
         self._bytes = 0
         self._changed = threading.Condition()
-        self._open = False  # guarded by _changed, as all below
-        self._wait_for_key = True
+        self._wait_for_key = True  # guarded by _changed, as all below
         self._behind = False  # whether it waits because it was too slow
         self._closing = False
         self._state: OutputState = "connecting"
@@ -98,7 +105,7 @@ class Output:
     def put(self, packets: Iterable[EncodedPacket]) -> None:
         """Hand over what the encoder made; returns at once."""
         with self._changed:
-            if not self._open:
+            if self._state in ("failed", "ended"):
                 return
             for packet in packets:
                 self._append(packet)
@@ -142,10 +149,11 @@ class Output:
     def _is_full(self, packet: EncodedPacket) -> bool:
         if not self._queue:
             return False
-        return packet.time - self._queue[0].time > MAX_BEHIND or self._bytes > MAX_BYTES
+        return packet.time - self._queue[0].time > self._max_behind or self._bytes > MAX_BYTES
 
     def _count_dropped(self, packet: EncodedPacket) -> None:
-        if self._behind and (packet.kind == "video" or not self._video):
+        slow = self._behind and self._state == "active"
+        if slow and (packet.kind == "video" or not self._video):
             self._dropped += 1
 
     # -- the thread
@@ -177,8 +185,7 @@ class Output:
             Seconds of the stream that were sent.
         """
         with self._changed:
-            self._open = self._wait_for_key = True
-            self._behind = False
+            self._begin_late()
         first = last = None
         finished = False
         try:
@@ -189,14 +196,21 @@ class Output:
         except OutputError as error:
             self._fail(error)
         with self._changed:
-            self._open = False
             self._queue.clear()
             self._bytes = 0
+            self._wait_for_key = True
         try:
             connection.close(finish=finished)
         except OutputError as error:
             self._fail(error)
         return last - first if first is not None and last is not None else 0.0
+
+    def _begin_late(self) -> None:
+        """Forget what came while it was being connected, up to the last key frame."""
+        self._behind = False
+        keys = (i for i, one in enumerate(self._queue) if one.kind == "video" and one.key_frame)
+        for _ in range(max(keys, default=0)):
+            self._bytes -= len(self._queue.popleft().data)
 
     def _take(self, connection: Connection) -> EncodedPacket | None:
         """The next packet; None when the stream ends."""
