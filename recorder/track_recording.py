@@ -57,8 +57,6 @@ class TrackRecording:
         self._folder = RecordingFolder(order, resume=resume)
         self._tracks: dict[str, _Recorded] = {}
         self._names: dict[str, str] = {}  # sid of a participant → its name
-        self._bytes_before = sum(one.bytes for one in self._folder.manifest.segments())
-        self._writers: list[TrackWriter] = []
         self._gaps = sum(len(track.gaps) for track in self._folder.manifest.tracks)
         self._wishes: list[str] = []
         self._synced_at = float("-inf")
@@ -92,7 +90,6 @@ class TrackRecording:
                 started_at=self._order.started_at,
                 segments=entry.segments,
             )
-            self._writers.append(writer)
         recorded = self._tracks[track.sid] = _Recorded(track, writer)
         if entry is not None and entry.segments:
             last = entry.segments[-1]
@@ -220,7 +217,7 @@ class TrackRecording:
         return RecordingStatus(
             self._order.id,
             manifest.state,
-            bytes=self._bytes_before + sum(writer.bytes for writer in self._writers),
+            bytes=sum(segment.bytes for segment in manifest.segments()),
             duration=round(duration, 3),
             gaps=self._gaps,
             tracks=len(manifest.tracks),

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pyperf  # type: ignore[import-untyped]
 
-from benchmarks.micro import choosing, estimating, parsing, receiving, sending
+from benchmarks.micro import choosing, estimating, parsing, receiving, recording, sending
 from benchmarks.micro.case import Case
 from benchmarks.micro.memory import allocated
 
@@ -24,6 +24,7 @@ def all_cases() -> Iterator[Case]:
         parsing.cases(),
         receiving.cases(),
         sending.cases(),
+        recording.cases(),
         estimating.cases(),
         choosing.cases(),
     )

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import cast
 
 from benchmarks.micro.case import Action, Case
 from benchmarks.micro.packets import FRAME, SIZE, keys, received, rtp
@@ -19,6 +20,7 @@ from sfu.timers import Timers
 from sfu.transport.address import Address
 from sfu.transport.dtls import Certificate
 from sfu.transport.outbox import Outbox
+from sfu.transport.srtp import SrtpSession
 from sfu.transport.transport import Transport
 from sfu.wire.parameters import VP8, Codec, Extension, IceParameters, Kind, SendParameters
 from sfu.wire.rtp import RtpPacket
@@ -85,6 +87,16 @@ class Source:
         return ()
 
 
+class Plain:
+    """Takes the place of an SRTP session and encrypts nothing, to see what that costs."""
+
+    overhead = 16
+
+    def protect_run(self, base: int, offset: int, sizes: Sequence[int]) -> bool:  # noqa: ARG002
+        """All is as it should be."""
+        return True
+
+
 def _ignore(*_: object) -> None:
     """Nobody listens."""
 
@@ -96,9 +108,9 @@ def cases() -> Iterator[Case]:
     copies = FRAME * SUBSCRIBERS
     for name, negotiated in LAYOUTS.items():
         what = f"fan-out: {FRAME} packets of 1 track × {SUBSCRIBERS}, {name}"
-        yield Case(what, copies, partial(_fanout, negotiated, tracks=1))
+        yield Case(what, copies, partial(fan_out, negotiated, tracks=1))
     what = f"fan-out: 1 packet of {FRAME} tracks × {SUBSCRIBERS}, bare"
-    yield Case(what, copies, partial(_fanout, LAYOUTS["bare"], tracks=FRAME))
+    yield Case(what, copies, partial(fan_out, LAYOUTS["bare"], tracks=FRAME))
     for count in (FRAME, 1):
         what = f"SRTP: protect and commit, AES-128-GCM, runs of {count}"
         yield Case(what, count, partial(_protect, count))
@@ -116,9 +128,9 @@ def _template(negotiated: SendParameters) -> Action:
     return Action(lambda: write_run(packets, layout, ()))
 
 
-def _transport(number: int, outbox: Outbox, certificate: Certificate) -> Transport:
+def _transport(address: Address, outbox: Outbox, certificate: Certificate) -> Transport:
     transport = Transport(
-        name=str(number),
+        name=str(address),
         certificate=certificate,
         credentials=IceParameters("fragment", "password"),
         outbox=outbox,
@@ -128,19 +140,32 @@ def _transport(number: int, outbox: Outbox, certificate: Certificate) -> Transpo
         now=0.0,
     )
     transport.srtp = keys()[0]
-    transport.address = Address("192.0.2.1", number)
+    transport.address = address
     return transport
 
 
-def _fanout(negotiated: SendParameters, *, tracks: int) -> Action:
-    """A batch of `FRAME` packets, of so many tracks in all, into the outbox."""
-    outbox = Outbox()
+def connected(
+    outbox: Outbox,
+    negotiated: SendParameters,
+    *,
+    tracks: int,
+    subscribers: int,
+    encrypt: bool = True,
+    host: str = "192.0.2.1",
+    port: int = 5000,
+    now: float = 100.0,
+) -> tuple[list[Fanout], Dispatcher]:
+    """So many tracks, each with the same subscribers, at successive ports, who get all of it."""
     dispatcher = Dispatcher(outbox, Timers())
     certificate = Certificate.generate()
     layout = HeaderLayout(negotiated)
     lanes = [
-        dispatcher.lane(_transport(number, outbox, certificate)) for number in range(SUBSCRIBERS)
+        dispatcher.lane(_transport(Address(host, port + number), outbox, certificate))
+        for number in range(subscribers)
     ]
+    if not encrypt:
+        for lane in lanes:
+            lane.transport.srtp = cast(SrtpSession, Plain())
     fanouts = [Fanout() for _ in range(tracks)]
     for track, fanout in enumerate(fanouts):
         for number, lane in enumerate(lanes):
@@ -153,9 +178,24 @@ def _fanout(negotiated: SendParameters, *, tracks: int) -> Action:
                 first_sequence_number=1,
                 on_state=_ignore,
             )
-            forwarder.attach(Source(), now=100.0)
+            forwarder.attach(Source(), now=now)
             fanout.add(forwarder)
-            fanout.aim(forwarder, (HIGHEST, HIGHEST), now=100.0)
+            fanout.aim(forwarder, (HIGHEST, HIGHEST), now=now)
+    return fanouts, dispatcher
+
+
+def fan_out(
+    negotiated: SendParameters,
+    *,
+    tracks: int = 1,
+    subscribers: int = SUBSCRIBERS,
+    encrypt: bool = True,
+) -> Action:
+    """A batch of `FRAME` packets, of so many tracks in all, into the outbox."""
+    outbox = Outbox()
+    fanouts, dispatcher = connected(
+        outbox, negotiated, tracks=tracks, subscribers=subscribers, encrypt=encrypt
+    )
     frames = received(VP8, PAYLOAD)
     share = FRAME // tracks
     waiting: list[RtpPacket] = []
@@ -176,8 +216,8 @@ def _fanout(negotiated: SendParameters, *, tracks: int) -> Action:
     for _ in range(2):  # the first packets of a track are special
         prepare()
         measured()
-    assert sum(run[4] for run in outbox.runs) == FRAME * SUBSCRIBERS
-    assert len(outbox.runs) == SUBSCRIBERS
+    assert sum(run[4] for run in outbox.runs) == FRAME * subscribers
+    assert len(outbox.runs) == subscribers
     return Action(measured, prepare)
 
 

@@ -1,0 +1,193 @@
+"""A real server, a real publisher, real recorder processes, and their deaths."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recorder.files.manifest import Manifest
+from recorder.files.manifest_file import FILE_NAME, ManifestFile
+from recorder.folders import folder_of
+from recorder.link import supervisor as module
+from recorder.link.supervisor import RecorderSupervisor
+from recorder.values import RecordingStatus
+from sfu.errors import LocalError
+from sfu.room.room import Room
+from tests.recorder.files.probe import decode, ffprobe
+from tests.recorder.link.orders import order
+from tests.support.clients import Client, clients_of
+from tests.support.media import PictureTrack, ToneTrack, dominant_frequency, picture, psnr
+from tests.support.polling import until
+from tests.support.server import RunningServer, running_server
+
+
+class Recording:
+    """A supervisor, and what it tells."""
+
+    def __init__(self, server: RunningServer, root: Path) -> None:
+        self.statuses: list[RecordingStatus] = []
+        self.supervisor = RecorderSupervisor(self.statuses.append)
+        self.server = server
+        self.root = root
+
+    @property
+    def room(self) -> Room:
+        room = self.server.media.rooms.get("room")
+        assert room is not None
+        return room
+
+    async def start(self, id: str = "RC_1", **fields) -> None:
+        self.order = order(self.root, id, started_at=time.time(), **fields)
+        await self.supervisor.start(self.room, self.order)
+
+    def status(self, id: str = "RC_1") -> RecordingStatus:
+        return next(status for status in reversed(self.statuses) if status.id == id)
+
+    async def grown(self, by: int = 20_000) -> None:
+        """Wait until so many bytes more are in files."""
+        before = self.status().bytes
+        await until(lambda: self.status().bytes >= before + by, "the files grow")
+
+    @property
+    def folder(self) -> Path:
+        return folder_of(self.order)
+
+    def manifest(self) -> Manifest:
+        return ManifestFile(self.folder / FILE_NAME).load()
+
+
+@asynccontextmanager
+async def recording(root: Path) -> AsyncIterator[tuple[Recording, Client]]:
+    """A room with a camera and a microphone, and a supervisor."""
+    async with running_server() as server, clients_of(server.url) as clients:
+        ann = await clients.join("room", "ann")
+        await ann.publish(PictureTrack(), ToneTrack())
+        made = Recording(server, root)
+        try:
+            yield made, ann
+        finally:
+            await made.supervisor.close()
+            assert not made.supervisor.pids()
+
+
+def check_media(folder: Path, manifest: Manifest) -> None:
+    """Each file can be decoded, and shows and sounds as what was published."""
+    for track in manifest.tracks:
+        for segment in track.segments:
+            path = folder / segment.file
+            assert float(ffprobe(path)["format"]["duration"]) == pytest.approx(
+                segment.duration, abs=0.1
+            )
+            frames = decode(path)
+            if track.kind == "video":
+                plane = frames[-1].to_ndarray(format="yuv420p")[:240, :320]
+                assert psnr(picture(), plane) > 25
+            else:
+                sound = frames[len(frames) // 2 :][:25]
+                samples = np.concatenate([frame.to_ndarray().reshape(2, -1)[0] for frame in sound])
+                scaled = (samples * 32767).astype(np.int16)
+                assert dominant_frequency(scaled) == pytest.approx(440, abs=3)
+
+
+async def test_a_room_is_recorded_through_the_death_of_the_recorder(tmp_path):
+    async with recording(tmp_path) as (made, _):
+        await made.start()
+        await made.grown(60_000)
+        (pid,) = made.supervisor.pids()
+        os.kill(pid, signal.SIGKILL)
+        killed = time.time()
+        await until(lambda: made.supervisor.pids() not in ([], [pid]), "another process runs")
+        await made.grown(60_000)
+        await made.supervisor.stop("RC_1")
+        assert made.status().state == "complete"
+        manifest = made.manifest()
+    assert {status.state for status in made.statuses} == {
+        "starting",
+        "active",
+        "finishing",
+        "complete",
+    }
+    assert manifest.recovered
+    assert manifest.errors == []
+    assert [participant.identity for participant in manifest.participants] == ["ann"]
+    assert sorted(track.kind for track in manifest.tracks) == ["audio", "video"]
+    death = killed - manifest.started_at
+    for track in manifest.tracks:
+        first, second = track.segments
+        assert death - 2.0 < first.start + first.duration < death + 0.1
+        assert second.start > death
+        assert len(track.gaps) == 1
+    check_media(made.folder, manifest)
+    starts = [track.segments[0].start for track in manifest.tracks]
+    assert all(abs(one - other) < 1.0 for one, other in pairwise(starts))
+
+
+async def test_several_recordings_share_a_process_which_ends_with_the_last(tmp_path):
+    async with recording(tmp_path) as (made, _):
+        await made.start("RC_1")
+        await made.start("RC_2")
+        assert len(made.supervisor.pids()) == 1
+        with pytest.raises(LocalError):
+            await made.start("RC_2")
+        await until(lambda: made.status("RC_2").state == "active", "it runs")
+        await made.supervisor.stop("RC_1")
+        assert made.supervisor.active() == ["RC_2"]
+        assert len(made.supervisor.pids()) == 1
+        await made.supervisor.stop("RC_2")
+        assert made.supervisor.active() == made.supervisor.pids() == []
+        await made.supervisor.stop("RC_2")  # nothing happens
+
+
+async def test_a_recording_ends_with_its_room(tmp_path):
+    async with recording(tmp_path) as (made, _):
+        await made.start()
+        await made.grown()
+        made.server.media.rooms.delete("room", now=made.server.media.now())
+        await until(lambda: made.status().state == "complete", "it has ended")
+        manifest = made.manifest()
+        assert manifest.end_reason == "room_ended"
+        check_media(made.folder, manifest)
+
+
+async def test_a_server_that_goes_finishes_its_recordings(tmp_path):
+    async with recording(tmp_path) as (made, _):
+        await made.start()
+        await made.grown()
+    assert made.status().state == "complete"
+    assert made.manifest().end_reason == "server_shutdown"
+
+
+async def test_a_recorder_whose_server_dies_finishes_by_itself(tmp_path):
+    async with recording(tmp_path) as (made, _):
+        await made.start()
+        await made.grown()
+        host, _ = made.supervisor._recordings["RC_1"]
+        process = host.process
+        assert process is not None
+        process._end()  # as the system does for a process that is gone
+        await until(lambda: made.manifest().state == "complete", "the manifest says so")
+        assert await asyncio.to_thread(process._process.wait) == 0
+        host.process = None
+        assert made.manifest().end_reason == "server_gone"
+        check_media(made.folder, made.manifest())
+        made.supervisor._fail(host, made.supervisor._recordings["RC_1"][1], "it is gone")
+
+
+async def test_a_recorder_that_dies_all_the_time_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "RESTART_DELAYS", (0.0,))
+    async with recording(tmp_path) as (made, _):
+        await made.start()
+        for _ in range(module.MAX_DEATHS):
+            (pid,) = await until(made.supervisor.pids, "a process runs")
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda pid=pid: made.supervisor.pids() != [pid], "it is gone")
+        assert made.status().state == "failed"
+        assert "5 times" in made.status().error
+        assert made.supervisor.active() == made.supervisor.pids() == []

@@ -1,0 +1,317 @@
+"""Track recordings in virtual time: real bitstreams in, files and a manifest out."""
+
+import os
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from recorder.files.disk import DiskFullError
+from recorder.files.manifest import Manifest
+from recorder.files.manifest_file import FILE_NAME, ManifestFile
+from recorder.folders import folder_of
+from recorder.link.messages import RecordingOrder
+from recorder.track_recording import TrackRecording
+from recorder.values import ParticipantInfo, RecordedPacket, RecordingRequest, Reference, TrackInfo
+from sfu.wire.parameters import AV1, VP8, VP9
+from tests.recorder.files.probe import decode, ffprobe, packets
+from tests.recorder.link.orders import UNIX, order
+from tests.recorder.media.packetizer import (
+    FPS,
+    H264,
+    audio_packets,
+    encode_audio,
+    encode_video,
+    video_packets,
+)
+
+START = 1000.0  # monotonic, of the recording
+DELAY = 0.04  # s from capture to us
+SID = {"video": "TR_v", "audio": "TR_a"}
+
+
+def info(kind, **fields):
+    source = {"video": "camera", "audio": "microphone"}[kind]
+    return TrackInfo(SID[kind], "PA_ann", "ann", kind, source, **fields)
+
+
+class Playing:
+    """A recording that is fed in virtual time.
+
+    Attributes:
+        now: Monotonic seconds.
+        wishes: Sids of which key frames were asked for.
+    """
+
+    def __init__(self, order: RecordingOrder, *, resume: bool = False, now: float = START) -> None:
+        self.order = order
+        self.now = now
+        self.recording = TrackRecording(order, wall_offset=UNIX, resume=resume)
+        self.wishes: list[str] = []
+        self.recording.add_participant(ParticipantInfo("PA_ann", "ann", "Ann"), time=UNIX + now)
+
+    def add(self, kind: str, **fields) -> None:
+        self.recording.add_track(info(kind, **fields), time=UNIX + self.now)
+
+    def refer(self, packet: RecordedPacket, captured: float, *, kind: str = "video") -> None:
+        """This packet was captured then, says its sender."""
+        reference = Reference(packet.ssrc, UNIX + captured, packet.timestamp, True)
+        self.recording.refer(SID[kind], reference)
+
+    def play(self, *media: tuple[str, float, float, list]) -> None:
+        """(kind, when the first was captured, seconds between two, lists of packets or packets)."""
+        arrivals = []
+        for kind, captured, interval, units in media:
+            for number, unit in enumerate(units):
+                sent = unit if isinstance(unit, list) else [unit]
+                if sent:
+                    arrivals.append((captured + number * interval + DELAY, kind, sent))
+        for arrival, kind, sent in sorted(arrivals, key=lambda one: one[0]):
+            self.run_to(arrival)
+            self.recording.receive(SID[kind], sent, now=arrival)
+
+    def run_to(self, when: float) -> None:
+        while self.now + 0.2 <= when + 1e-6:
+            self.now += 0.2
+            self.recording.tick(now=self.now)
+            self.wishes += self.recording.take_key_frame_wishes()
+
+    def stop(self, reason: str = "stopped") -> Manifest:
+        self.run_to(self.now + 1.0)
+        self.recording.stop(reason, now=self.now)
+        return ManifestFile(folder_of(self.order) / FILE_NAME).load()
+
+
+def files(manifest: Manifest, order: RecordingOrder, kind: str) -> list[Path]:
+    return [
+        folder_of(order) / segment.file
+        for track in manifest.tracks
+        if track.kind == kind
+        for segment in track.segments
+    ]
+
+
+@pytest.mark.parametrize("codec", [VP8, VP9, AV1, H264], ids=lambda codec: codec.name)
+def test_what_was_sent_is_in_the_files_in_step(tmp_path, codec):
+    wanted = order(tmp_path)
+    playing = Playing(wanted)
+    playing.add("video")
+    playing.add("audio")
+    frames, sound = encode_video(codec, 60), encode_audio(100)
+    video, audio = video_packets(codec, frames), audio_packets(sound)
+    playing.refer(video[0][0], START + 0.5)
+    playing.refer(audio[0], START + 0.25, kind="audio")
+    playing.play(("video", START + 0.5, 1 / FPS, video), ("audio", START + 0.25, 0.02, audio))
+    manifest = playing.stop()
+    assert (manifest.state, manifest.end_reason, manifest.errors) == ("complete", "stopped", [])
+    (picture_file,) = files(manifest, wanted, "video")
+    (sound_file,) = files(manifest, wanted, "audio")
+    assert picture_file.name == "ann-camera.mkv"
+    assert sound_file.name == "ann-microphone.mkv"
+    assert len(decode(picture_file)) == 60
+    assert [data for _, data in packets(sound_file)] == list(sound)
+    if codec in (VP8, VP9):
+        assert [data for _, data in packets(picture_file)] == [frame for frame, _ in frames]
+    by_kind = {track.kind: track.segments[0] for track in manifest.tracks}
+    assert by_kind["video"].start == pytest.approx(0.5, abs=0.002)
+    assert by_kind["audio"].start == pytest.approx(0.25, abs=0.002)
+    assert by_kind["audio"].duration == pytest.approx(2.0, abs=0.01)
+    assert by_kind["video"].duration == pytest.approx(59 / FPS, abs=0.01)
+    assert not any(track.gaps for track in manifest.tracks)
+    assert ffprobe(picture_file)["width"] == 320
+    status = playing.recording.status()
+    assert (status.state, status.tracks, status.gaps) == ("complete", 2, 0)
+    assert status.bytes == picture_file.stat().st_size + sound_file.stat().st_size
+    assert status.duration == manifest.duration
+
+
+def test_a_key_frame_is_wished_for_and_loss_becomes_a_gap(tmp_path):
+    playing = Playing(order(tmp_path))
+    playing.add("video")
+    playing.run_to(START + 0.2)
+    assert playing.wishes == [SID["video"]]
+    video = video_packets(VP8, encode_video(VP8, 90))
+    playing.refer(video[0][0], START + 0.3)
+    before, after = video[:30], video[31:]
+    playing.play(("video", START + 0.3, 1 / FPS, [*before, [], *after]))
+    manifest = playing.stop()
+    (gap,) = manifest.tracks[0].gaps
+    assert gap.start == pytest.approx(0.3 + 29 / FPS, abs=0.002)
+    assert gap.end == pytest.approx(0.3 + 40 / FPS, abs=0.002)  # of the next key frame
+    times = [time for time, _ in packets(files(manifest, playing.order, "video")[0])]
+    assert max(b - a for a, b in pairwise(times)) == pytest.approx(11 / FPS, abs=0.002)
+    assert playing.recording.status().gaps == 1
+
+
+def test_a_gap_that_the_link_tells_is_not_told_twice(tmp_path):
+    playing = Playing(order(tmp_path))
+    playing.add("video")
+    video = video_packets(VP8, encode_video(VP8, 60))
+    playing.refer(video[0][0], START)
+    playing.play(("video", START, 1 / FPS, video[:20]))
+    start, end = UNIX + START + 19 / FPS, UNIX + START + 40 / FPS
+    playing.recording.note_gap(SID["video"], start, end)
+    playing.play(("video", START + 40 / FPS, 1 / FPS, video[40:]))
+    manifest = playing.stop()
+    assert len(manifest.tracks[0].gaps) == 1
+
+
+def test_a_mute_keeps_its_time_and_is_no_gap(tmp_path):
+    playing = Playing(order(tmp_path))
+    playing.add("video")
+    playing.add("audio")
+    video, audio = video_packets(VP8, encode_video(VP8, 90)), audio_packets(encode_audio(150))
+    playing.refer(video[0][0], START)
+    playing.refer(audio[0], START, kind="audio")
+    playing.play(("video", START, 1 / FPS, video[:30]), ("audio", START, 0.02, audio[:50]))
+    playing.run_to(START + 1.2)
+    for sid in SID.values():
+        playing.recording.set_muted(sid, True, time=UNIX + START + 1.2)
+    playing.run_to(START + 2.0)
+    for sid in SID.values():
+        playing.recording.set_muted(sid, False, time=UNIX + START + 2.0)
+    playing.play(
+        ("video", START + 2.0, 1 / FPS, video[60:]), ("audio", START + 2.0, 0.02, audio[100:])
+    )
+    manifest = playing.stop()
+    for track in manifest.tracks:
+        assert track.gaps == []
+        assert [(mute.start, mute.end) for mute in track.mutes] == [(1.2, 2.0)]
+        (segment,) = track.segments
+        times = [time for time, _ in packets(folder_of(playing.order) / segment.file)]
+        assert max(b - a for a, b in pairwise(times)) == pytest.approx(1.02, abs=0.03)
+        assert segment.duration == pytest.approx(3.0, abs=0.05)
+
+
+def test_tracks_come_and_go_and_names_stay_apart(tmp_path):
+    playing = Playing(order(tmp_path))
+    sound = encode_audio(50)
+    for number in range(2):
+        sid = f"TR_{number}"
+        track = TrackInfo(sid, "PA_ann", "ann", "audio", "microphone")
+        playing.recording.add_track(track, time=UNIX + playing.now)
+        audio = audio_packets(sound, ssrc=number)
+        reference = Reference(number, UNIX + playing.now, audio[0].timestamp, True)
+        playing.recording.refer(sid, reference)
+        for position, packet in enumerate(audio):
+            at = playing.now + position * 0.02
+            playing.recording.receive(sid, [packet], now=at)
+        playing.run_to(playing.now + 2.0)
+        playing.recording.remove_track(sid, time=UNIX + playing.now)
+    playing.recording.remove_participant("PA_ann", time=UNIX + playing.now)
+    manifest = playing.stop()
+    names = [path.name for path in files(manifest, playing.order, "audio")]
+    assert names == ["ann-microphone.mkv", "ann-microphone-2.mkv"]
+    spans = [(track.published.start, track.published.end) for track in manifest.tracks]
+    assert spans == [(0.0, pytest.approx(2.0)), (pytest.approx(2.0), pytest.approx(4.0))]
+    for path in files(manifest, playing.order, "audio"):
+        assert [data for _, data in packets(path)] == list(sound)
+
+
+def test_other_formats_and_templates(tmp_path):
+    request = RecordingRequest(format="webm", template="{recording}/{source}/{name}")
+    playing = Playing(order(tmp_path, request=request))
+    playing.add("video")
+    video = video_packets(VP8, encode_video(VP8, 30))
+    playing.refer(video[0][0], START)
+    playing.play(("video", START, 1 / FPS, video))
+    (path,) = files(playing.stop(), playing.order, "video")
+    assert path == tmp_path / "RC_1" / "camera" / "Ann.webm"
+    assert len(decode(path)) == 30
+
+
+def test_an_empty_room_and_a_track_of_one_packet(tmp_path):
+    playing = Playing(order(tmp_path))
+    manifest = playing.stop("room_ended")
+    assert (manifest.state, manifest.tracks) == ("complete", [])
+
+    playing = Playing(order(tmp_path, "RC_2"))
+    playing.add("audio")
+    playing.add("video")
+    (packet,) = audio_packets(encode_audio(1))
+    playing.refer(packet, START, kind="audio")
+    playing.recording.receive(SID["audio"], [packet], now=START)
+    delta = video_packets(VP8, encode_video(VP8, 10))[5]
+    playing.refer(delta[0], START)
+    playing.recording.receive(SID["video"], delta, now=START)
+    manifest = playing.stop()
+    assert len(files(manifest, playing.order, "audio")) == 1
+    assert files(manifest, playing.order, "video") == []
+    assert playing.recording.status().state == "complete"
+
+
+def test_a_full_disk_is_told_before_and_kept_apart(tmp_path):
+    with pytest.raises(DiskFullError):
+        TrackRecording(order(tmp_path, free_space=1 << 62), wall_offset=UNIX)
+    playing = Playing(order(tmp_path, "RC_2"))
+    playing.add("audio")
+    audio = audio_packets(encode_audio(50))
+    playing.refer(audio[0], START, kind="audio")
+    playing.play(("audio", START, 0.02, audio))
+    manifest = playing.stop("no space left")
+    assert (manifest.state, manifest.errors) == ("failed", ["no space left"])
+    status = playing.recording.status()
+    assert status.state == "failed"
+    assert status.error == "no space left; kept: 1 files, 1 s"
+    (path,) = files(manifest, playing.order, "audio")
+    assert len(packets(path)) == 50
+
+
+def _die_in_the_midst(wanted: RecordingOrder, video: list, audio: list) -> None:
+    """In a process of its own, as the recorder is, which ends without a word."""
+    child = os.fork()
+    if child:
+        assert os.waitpid(child, 0)[1] == 0
+        return
+    try:
+        playing = Playing(wanted)
+        playing.add("video")
+        playing.add("audio")
+        playing.refer(video[0][0], START)
+        playing.refer(audio[0], START, kind="audio")
+        playing.play(("video", START, 1 / FPS, video[:60]), ("audio", START, 0.02, audio[:100]))
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def test_another_process_goes_on_in_new_files(tmp_path):
+    wanted = order(tmp_path)
+    video, audio = video_packets(VP8, encode_video(VP8, 120)), audio_packets(encode_audio(200))
+    _die_in_the_midst(wanted, video, audio)
+    torn = ManifestFile(folder_of(wanted) / FILE_NAME).load()
+    assert torn.state == "active"
+    playing = Playing(wanted, resume=True, now=START + 2.5)
+    playing.add("video")
+    playing.add("audio")
+    playing.refer(video[80][0], START + 80 / FPS)
+    playing.refer(audio[130], START + 2.6, kind="audio")
+    playing.play(
+        ("video", START + 80 / FPS, 1 / FPS, video[80:]), ("audio", START + 2.6, 0.02, audio[130:])
+    )
+    manifest = playing.stop()
+    assert (manifest.state, manifest.recovered, manifest.errors) == ("complete", True, [])
+    assert len(manifest.tracks) == 2
+    assert len(manifest.participants) == 1
+    for track in manifest.tracks:
+        first, second = track.segments
+        assert second.file.endswith("-2.mkv")
+        assert 2.5 < second.start < 2.8
+        assert 1.0 < first.duration < 2.01  # what was buffered is lost: 2 s at most
+        assert first.sha256
+        assert second.sha256
+        (gap,) = track.gaps
+        assert gap.start == pytest.approx(first.start + first.duration, abs=0.001)
+        assert gap.end == pytest.approx(2.5, abs=0.001)
+        for segment in track.segments:
+            assert decode(folder_of(wanted) / segment.file)
+    assert playing.recording.status().bytes == sum(one.bytes for one in manifest.segments())
+
+
+def test_one_that_had_ended_is_left_as_it_is(tmp_path):
+    playing = Playing(order(tmp_path))
+    manifest = playing.stop()
+    again = TrackRecording(playing.order, wall_offset=UNIX, resume=True)
+    assert again.status().state == "complete"
+    again.stop("stopped", now=START + 100)
+    assert ManifestFile(folder_of(playing.order) / FILE_NAME).load() == manifest
