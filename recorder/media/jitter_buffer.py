@@ -11,20 +11,32 @@ class JitterBuffer:
 
     Args:
         patience: Seconds to wait for a missing packet.
+        from_key_frame: Whether it begins with the first packet of a key frame. What came before
+            that is kept as long as the packet may be late.
 
     Attributes:
-        begun: Whether a packet came since the beginning, or since `finish`.
+        begun: Whether it has begun, or begun again since `finish`.
         lost: Packets that never came, or came too late.
         ordered: (arrival, packet) of what is in order, and None where packets were lost; the owner
             takes them out. What was missing has the arrival of what told that it is.
     """
 
-    __slots__ = ("_bytes", "_next", "_patience", "_waiting", "begun", "lost", "ordered")
+    __slots__ = (
+        "_bytes",
+        "_from_key_frame",
+        "_next",
+        "_patience",
+        "_waiting",
+        "begun",
+        "lost",
+        "ordered",
+    )
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, patience: float, *, from_key_frame: bool = False) -> None:
         self.begun = False
         self.lost = 0
         self.ordered: list[tuple[float, RecordedPacket] | None] = []
+        self._from_key_frame = from_key_frame
         self._patience = patience
         self._next = 0
         self._waiting: dict[int, tuple[float, RecordedPacket]] = {}  # in the order of arrival
@@ -38,7 +50,7 @@ class JitterBuffer:
     @property
     def deadline(self) -> float | None:
         """When to call `give_up`, monotonic seconds; None while nothing is missing."""
-        if not self._waiting:
+        if not self._waiting or not self.begun:
             return None
         # All that waits is behind the first gap, so it was noticed when the oldest of it came.
         return next(iter(self._waiting.values()))[0] + self._patience
@@ -46,9 +58,10 @@ class JitterBuffer:
     def add(self, packet: RecordedPacket, *, now: float) -> None:
         """Take a packet; one that came before or too late is ignored."""
         index = packet.index
-        if index == self._next or (not self.begun and index > self._next):
+        if not self.begun and index >= self._next:
+            self._begin(packet, now)
+        if index == self._next and self.begun:
             self._next = index + 1
-            self.begun = True
             if self._waiting:
                 # It was sent before what waits for it: it did not come in time, or in another way.
                 noticed = next(iter(self._waiting.values()))[0]
@@ -56,11 +69,14 @@ class JitterBuffer:
                 self._release()
             else:
                 self.ordered.append((now, packet))
-        elif index > self._next and index not in self._waiting:
+        elif index >= self._next and index not in self._waiting:
             self._waiting[index] = now, packet
             self._bytes += len(packet.payload)
             while len(self._waiting) > MAX_PACKETS or self._bytes > MAX_BYTES:
-                self._skip_to(min(self._waiting))
+                if self.begun:
+                    self._skip_to(min(self._waiting))
+                else:
+                    self._drop(next(iter(self._waiting)))
 
     def give_up(self, *, now: float) -> None:
         """Wait no longer for what has been waited for long enough."""
@@ -76,13 +92,31 @@ class JitterBuffer:
     def finish(self) -> None:
         """Release everything. What comes then, but for what is older, begins anew."""
         while self._waiting:
-            self._skip_to(min(self._waiting))
+            if self.begun:
+                self._skip_to(min(self._waiting))
+            else:
+                self._drop(next(iter(self._waiting)))
         self.begun = False
+
+    def _begin(self, packet: RecordedPacket, now: float) -> None:
+        """Begin with this packet, or keep it for one that is yet to come."""
+        waiting = self._waiting
+        if packet.key_frame or not self._from_key_frame:
+            self.begun = True
+            self._next = packet.index
+            too_old = [index for index in waiting if index <= packet.index]
+        else:
+            too_old = [index for index, (came, _) in waiting.items() if came + self._patience < now]
+        for index in too_old:
+            self._drop(index)
+
+    def _drop(self, index: int) -> None:
+        self._bytes -= len(self._waiting.pop(index)[1].payload)
 
     def _skip_to(self, index: int) -> None:
         passed = [number for number in self._waiting if number < index]
         for number in passed:
-            self._bytes -= len(self._waiting.pop(number)[1].payload)
+            self._drop(number)
         self.lost += index - self._next - len(passed)
         self.ordered.append(None)
         self._next = index

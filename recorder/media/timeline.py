@@ -12,6 +12,8 @@ JUMP = 0.5  # s between timestamps and arrivals that no network explains, unless
 PATIENCE = 0.5  # s for which a late frame may turn out to be the first of a burst
 SETTLING = 3.0  # s until the least delay is known
 CACHED = 3.0  # s by which the first frames may be old: they come from a cache, all at once
+EARLIEST = 4.0  # s by which frames may come to be earlier than the first was
+REFUTED = 0.1  # s by which a frame must be early to show that an anchor was set too late
 BELIEVABLE = 10.0  # s by which a report may contradict what came before
 REORDERED = 1.0  # s by which pictures may not be in the order of their timestamps
 LEAK = 1e-4  # s per s by which the least delay may grow
@@ -39,8 +41,10 @@ class Timeline:
         "_anchored",
         "_clock_rate",
         "_delay",
+        "_floor",
         "_last",
         "_references",
+        "_refuted",
         "_shift",
         "_ssrc",
         "_time",
@@ -57,8 +61,10 @@ class Timeline:
         self._time = 0.0  # of that timestamp
         self._last = float("-inf")  # the least time that may be given out next
         self._delay = 0.0  # the least from a frame's time until it came, on two clocks
+        self._floor = 0.0  # below which no delay can be
         self._anchored = 0.0  # when the first frame came, monotonic
         self._shift: float | None = None  # from the present report to an anchor that refutes it
+        self._refuted = 0.0  # the delay that refutes the anchor instead
 
     def refer(self, reference: Reference) -> None:
         """Note when a timestamp was sampled."""
@@ -73,9 +79,9 @@ class Timeline:
             error = self._refer(reference, self._timestamp) - self._time
             if abs(error) <= BELIEVABLE:
                 self.offset_correction = error
-                self._time += error
                 self._last += error
-                self._delay -= error
+                self._move(error)
+                self._time += error
 
     def place(self, unit: Unit, newest: Unit, *, now: float) -> float | None:
         """When a frame was captured, Unix seconds; later than all that was returned before.
@@ -94,6 +100,7 @@ class Timeline:
                 return None
             self._anchored = unit.arrival
             self._delay = unit.arrival - time
+            self._floor = self._delay - EARLIEST
             if self._references[unit.ssrc].reported:
                 self.offset_correction = 0.0
         elif unit.ssrc != self._ssrc:
@@ -102,8 +109,7 @@ class Timeline:
             elapsed = self._elapsed(unit)
             time = self._time + elapsed
             early = time + self._delay - unit.arrival
-            settled = unit.arrival - self._anchored > SETTLING
-            if elapsed < -REORDERED or early > (JUMP if settled else CACHED):
+            if elapsed < -REORDERED or self._too_early(unit, early):
                 time = self._anchor(unit)
             elif early < -JUMP and not self._catches_up(newest):
                 if now - unit.arrival < PATIENCE:
@@ -112,6 +118,8 @@ class Timeline:
             elif elapsed <= 0:
                 return self._give(time)
             else:
+                if unit.arrival - time < self._refuted:
+                    self._shift = None
                 time = self._follow(unit, time, elapsed)
         self._delay = min(self._delay, unit.arrival - time)
         self._ssrc, self._timestamp, self._time = unit.ssrc, unit.timestamp, time
@@ -136,6 +144,11 @@ class Timeline:
         elapsed = timestamp_distance(timestamp, reference.timestamp) / self._clock_rate
         return reference.time + elapsed
 
+    def _too_early(self, unit: Unit, early: float) -> bool:
+        """Whether it would have come before it was captured, by far."""
+        settled = unit.arrival - self._anchored > SETTLING
+        return early > (JUMP if settled else CACHED) or early > self._delay - self._floor
+
     def _catches_up(self, newest: Unit) -> bool:
         """Whether a frame that came since is not late: all were held up on the way."""
         if newest.ssrc != self._ssrc:
@@ -143,10 +156,11 @@ class Timeline:
         return newest.arrival - self._time - self._elapsed(newest) - self._delay < JUMP / 2
 
     def _anchor(self, unit: Unit) -> float:
-        """Its time by its arrival."""
-        time = max(unit.arrival - self._delay, self._last + unit.duration)
+        """Its time by its arrival; where time has gone ahead of that, it is stretched instead."""
+        time = max(unit.arrival - self._delay, self._last + (1 - FAST_SLEW) * unit.duration)
         referred = self._referred(unit)
         self._shift = None if referred is None else time - referred
+        self._refuted = self._delay - REFUTED
         return time
 
     def _change(self, unit: Unit) -> float:
@@ -154,7 +168,7 @@ class Timeline:
         self._shift = None
         by_arrival = unit.arrival - self._delay
         referred = self._referred(unit)
-        if referred is None or abs(referred - by_arrival) > BELIEVABLE:
+        if referred is None or not -BELIEVABLE < referred - by_arrival < self._delay - self._floor:
             return by_arrival
         if self.offset_correction is None or not self._references[unit.ssrc].reported:
             return by_arrival
@@ -178,5 +192,10 @@ class Timeline:
             self._shift = None
         most = elapsed * (SLEW if abs(error) <= IN_STEP else FAST_SLEW)
         step = max(-most, min(most, error * min(1.0, elapsed / SMOOTHING)))
-        self._delay -= step
+        self._move(step)
         return time + step
+
+    def _move(self, step: float) -> None:
+        """Frames have later times now, so less delay."""
+        self._delay -= step
+        self._floor -= step

@@ -136,7 +136,10 @@ class TrackReader:
         for stream in list(self._streams.values()):
             if stream.units:
                 self._switch(stream)
-        return self._place(float("inf"))
+        frames = self._place(float("inf"))
+        self._ready.clear()
+        self._look_again = None
+        return frames
 
     def get_timer(self) -> float | None:
         """When to call `read` at the latest, monotonic seconds; None for not before a packet."""
@@ -151,7 +154,7 @@ class TrackReader:
         Asking again makes sense only while something comes, so it is not done before.
         """
         stream = self._newest
-        if stream is not None and not stream.buffer.begun:
+        if stream is not None and not (stream.buffer.begun or stream.buffer.waits):
             stream = self._current  # what came is of use to nobody
         if not self._video or (stream is not None and not stream.awaits_key_frame):
             return False
@@ -234,8 +237,6 @@ class TrackReader:
             ready.popleft()
             while ready and not ready[0].key_frame:
                 ready.popleft()
-        if now == float("inf"):
-            ready.clear()
         return frames
 
     def _give(self, unit: Unit, time: float) -> EncodedFrame:

@@ -46,7 +46,7 @@ class VideoStream:
 
     def __init__(self, ssrc: int) -> None:
         self.ssrc = ssrc
-        self.buffer = JitterBuffer(PATIENCE)
+        self.buffer = JitterBuffer(PATIENCE, from_key_frame=True)
         self.units: list[Unit] = []
         self.awaits_key_frame = True
         self.lost = False

@@ -3,22 +3,28 @@
 from collections.abc import Sequence
 
 from recorder.media.frame import Picture
+from recorder.media.vp9_header import Vp9Hider
 from recorder.values import RecordedPacket
 from sfu.errors import ParseError
 from sfu.wire.payload import vp9
 
 MAX_FRAMES = 8  # of a superframe (VP9 bitstream specification annex B)
+_LAYER_INDICES = 0x20  # L, a flag of a descriptor
 
 
 class Vp9Depacketizer:
-    """Takes the payload descriptors off."""
+    """Takes the payload descriptors off, and has only the highest layer of each picture shown."""
 
-    __slots__ = ()
+    __slots__ = ("_hider",)
+
+    def __init__(self) -> None:
+        self._hider = Vp9Hider()
 
     def read(self, packets: Sequence[RecordedPacket]) -> Picture:
         """See `Depacketizer`."""
         layers: list[list[bytes]] = []
         key_frame = False
+        layered = False
         whole = True
         for packet in packets:
             descriptor = vp9.parse_descriptor(packet.payload)
@@ -27,6 +33,7 @@ class Vp9Depacketizer:
             if descriptor.start:
                 if not layers:
                     key_frame = not descriptor.inter_predicted and not descriptor.spatial_layer
+                layered |= bool(packet.payload[0] & _LAYER_INDICES)
                 layers.append([])
             layers[-1].append(packet.payload[descriptor.size :])
             whole = descriptor.end
@@ -35,6 +42,11 @@ class Vp9Depacketizer:
         frames = [frame for layer in layers if (frame := b"".join(layer))]
         if not 0 < len(frames) <= MAX_FRAMES:
             raise ParseError("A VP9 picture has no frame, or too many.")
+        if layered:
+            top = len(frames) - 1
+            read = self._hider.read
+            frames = [read(frame, hide=number < top) for number, frame in enumerate(frames)]
+            frames = [frame for frame in frames if frame]
         return Picture(frames[0] if len(frames) == 1 else _superframe(frames), key_frame)
 
 

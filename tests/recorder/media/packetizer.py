@@ -49,17 +49,24 @@ def encode_video(
 
 
 @cache
-def encode_audio(count: int = 100, frequency: float = 440.0) -> tuple[bytes, ...]:
-    """Opus packets of 20 ms of a tone."""
+def encode_audio(
+    count: int = 100,
+    frequency: float = 440.0,
+    milliseconds: float = 20,
+    application: str = "voip",
+) -> tuple[bytes, ...]:
+    """Opus packets of a tone."""
     encoder = av.CodecContext.create("libopus", "w")
     encoder.sample_rate, encoder.layout, encoder.format = SAMPLE_RATE, "stereo", "flt"
     encoder.bit_rate = 32_000
+    encoder.options = {"frame_duration": str(milliseconds), "application": application}
+    size = round(SAMPLE_RATE / 1000 * milliseconds)
     packets = []
     for number in range(count):
-        at = np.arange(number * 960, (number + 1) * 960) / SAMPLE_RATE
+        at = np.arange(number * size, (number + 1) * size) / SAMPLE_RATE
         samples = np.repeat(0.3 * np.sin(2 * np.pi * frequency * at), 2).astype(np.float32)
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="flt", layout="stereo")
-        frame.sample_rate, frame.pts = SAMPLE_RATE, number * 960
+        frame.sample_rate, frame.pts = SAMPLE_RATE, number * size
         packets += encoder.encode(frame)
     return tuple(bytes(packet) for packet in packets)[:count]
 
