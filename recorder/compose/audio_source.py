@@ -17,7 +17,8 @@ STEADY = 4  # samples that times may be off before anything is done
 STEP = 2  # samples by which a packet is made longer or shorter at most: 0.2 % of 20 ms
 MAX_PACKETS = 3000  # that wait: a minute
 
-RISE = np.linspace(0, 1, FADE, endpoint=False, dtype=np.float32)[:, None]
+ALONG = np.linspace(0, 1, FADE, endpoint=False, dtype=np.float32)[:, None]
+RISE = ALONG * ALONG * (3 - 2 * ALONG)  # level at both ends
 SILENCE = np.zeros((2 * REACH, 2), np.float32)
 
 
@@ -86,7 +87,7 @@ class AudioSource:
     def _begin(self, start: int, samples: Samples) -> None:
         """After silence: fade in."""
         count = min(FADE, len(samples))
-        samples[:count] *= RISE[:count] * (FADE / count)
+        samples[:count] *= RISE[:: FADE // count][:count]
         self._recent = SILENCE
         self._end = start - REACH
         self._difference = 0.0
@@ -100,11 +101,11 @@ class AudioSource:
         self._recent = known[-FADE - REACH :]
 
     def _finish(self) -> None:
-        """Before silence: give out the rest, and let what was before it fade away, mirrored."""
+        """Before silence: give out the rest, and let it fade away, turned round its last sample."""
         if not len(self._recent):
             return
-        mirrored = np.resize(self._recent[::-1], (FADE, 2)) * RISE[::-1]
-        self._give(np.concatenate((self._recent[-REACH:], mirrored)))
+        turned = 2 * self._recent[-1] - np.resize(self._recent[-2::-1], (FADE, 2))
+        self._give(np.concatenate((self._recent[-REACH:], turned * RISE[::-1])))
         self._end -= FADE  # what comes next may begin while this fades
         self._recent = SILENCE[:0]
 

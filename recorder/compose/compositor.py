@@ -12,7 +12,7 @@ from recorder.compose.decoders import SAMPLE_RATE
 from recorder.compose.layout import Placed, Tile, arrange, fit
 from recorder.compose.mixer import Mixer
 from recorder.compose.scene import Scene, Seat
-from recorder.compose.stage import Cell, Stage
+from recorder.compose.stage import BACKGROUND, Cell, Stage
 from recorder.compose.video_source import VideoSource
 from recorder.values import EncodedFrame, Layout, ParticipantInfo, TrackInfo
 
@@ -47,7 +47,7 @@ class Compositor:
         height: int = 720,
         fps: int = 30,
         *,
-        background: str | Path = "#16181d",
+        background: str | Path = BACKGROUND,
         threads: int | None = None,
     ) -> None:
         check_size(width, height, fps)
@@ -136,7 +136,7 @@ class Compositor:
         Returns:
             yuv420p, BT.601, limited range; without a pts.
         """
-        self._scene.advance(time)
+        self._scene.advance(time + self._interval / 2)
         self._for_all(lambda item: self._advance(*item, time), list(self._video.items()))
         seats = {seat.key: seat for seat in self._scene.seats()}
         tiles = [

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 from recorder.compose import labels
 from recorder.compose.canvas import Canvas, Planes, Sprite, stamp, to_planes, to_sprite
 
+BACKGROUND = "#16181d"
 MAX_CACHED = 512  # drawings
 _Drawing = TypeVar("_Drawing")
 

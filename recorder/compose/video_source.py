@@ -82,10 +82,10 @@ class VideoSource:
         """
         slack = interval * SLACK
         due = sum(frame.time <= until for frame in self._frames)
-        early = due == 0 and self._frames and self._frames[0].time <= until + slack
-        late = due == 2 and self._frames[1].time > until - slack
-        if early or late:
+        if due == 0 and self._frames and self._frames[0].time <= until + slack:
             due = 1
+        elif due > 1 and self._frames[due - 1].time > until - slack:
+            due -= 1
         for _ in range(due):
             frame = self._frames.popleft()
             self._bytes -= len(frame.data)
