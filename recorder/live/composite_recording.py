@@ -46,19 +46,27 @@ class CompositeRecording:
         order: What is recorded.
         wall_offset: Unix seconds less monotonic seconds.
         resume: Whether an earlier process has begun it: it goes on in a new file.
+        clock: Monotonic seconds.
 
     Raises:
         OSError: The folder cannot be made or written, or less is free than must be.
         ValueError: There can be no such composite, or an output's address is wrong.
     """
 
-    def __init__(self, order: RecordingOrder, *, wall_offset: float, resume: bool = False) -> None:
+    def __init__(
+        self,
+        order: RecordingOrder,
+        *,
+        wall_offset: float,
+        resume: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._order = order
         self._wall_offset = wall_offset
         addresses = [parse_address(url) for url in order.request.outputs]
-        start = time.monotonic() + wall_offset if resume else order.started_at
+        start = clock() + wall_offset if resume else order.started_at
         self._start = start
-        self._composer = Composer(order.request, start=start)
+        self._composer = Composer(order.request, start=start, clock=clock)
         try:
             self._folder = RecordingFolder(order, resume=resume)
         except OSError:
