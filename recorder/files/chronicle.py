@@ -15,8 +15,7 @@ from recorder.files.manifest import (
 )
 from recorder.values import ParticipantInfo, RecordingRequest, TrackInfo
 
-# What somebody could fill, per recording and for spans per track. All full, with names as long as
-# they may be, a manifest has about 30 MB.
+# What somebody could fill, per recording, and spans per track.
 MAX_PARTICIPANTS = 5_000
 MAX_TRACKS = 5_000
 MAX_SPANS = 1_000
@@ -25,6 +24,7 @@ MAX_MESSAGES = 5_000
 MAX_ERRORS = 100
 MAX_NAMED = 8  # speakers at one time
 MAX_TEXT = 4_096  # characters
+MAX_TEXTS = 5_000_000  # characters of all names and texts; JSON takes up to six bytes for each
 
 
 class Chronicle:
@@ -43,6 +43,7 @@ class Chronicle:
         self.manifest = manifest
         self._participants = {one.sid: one for one in manifest.participants}
         self._tracks = {one.sid: one for one in manifest.tracks}
+        self._texts_left = MAX_TEXTS
 
     @classmethod
     def begin(
@@ -82,7 +83,9 @@ class Chronicle:
         known = self._participants.get(participant.sid)
         if known is not None:
             known.present.end = None
-        elif self._room_in(self.manifest.participants, MAX_PARTICIPANTS):
+        elif self._room_in(
+            self.manifest.participants, MAX_PARTICIPANTS, participant.identity, participant.name
+        ):
             present = Span(self._offset(time))
             entry = Participant(participant.sid, participant.identity, participant.name, present)
             self._participants[participant.sid] = entry
@@ -102,7 +105,7 @@ class Chronicle:
         track = self._tracks.get(info.sid)
         if track is not None:
             track.published.end = None
-        elif self._room_in(self.manifest.tracks, MAX_TRACKS):
+        elif self._room_in(self.manifest.tracks, MAX_TRACKS, info.identity, info.name):
             track = Track(
                 sid=info.sid,
                 participant=info.participant,
@@ -141,22 +144,21 @@ class Chronicle:
 
     def set_speakers(self, identities: Sequence[str], *, time: float) -> None:
         """Who speaks now, the dominant speaker first."""
-        if self._room_in(self.manifest.speakers, MAX_SPEAKERS):
-            named = list(identities[:MAX_NAMED])
+        named = list(identities[:MAX_NAMED])
+        if self._room_in(self.manifest.speakers, MAX_SPEAKERS, *named):
             self.manifest.speakers.append(Speakers(self._offset(time), named))
 
     def add_message(self, identity: str, topic: str, text: str, *, time: float) -> None:
         """A chat or data message with text."""
-        if self._room_in(self.manifest.messages, MAX_MESSAGES):
-            offset = self._offset(time)
-            self.manifest.messages.append(
-                Message(offset, identity, topic[:MAX_TEXT], text[:MAX_TEXT])
-            )
+        texts = (identity, topic[:MAX_TEXT], text[:MAX_TEXT])
+        if self._room_in(self.manifest.messages, MAX_MESSAGES, *texts):
+            self.manifest.messages.append(Message(self._offset(time), *texts))
 
     def add_error(self, error: str) -> None:
         """Something went wrong; it is written down once if it goes on."""
-        if error not in self.manifest.errors and self._room_in(self.manifest.errors, MAX_ERRORS):
-            self.manifest.errors.append(error)
+        errors, error = self.manifest.errors, error[:MAX_TEXT]
+        if error not in errors and self._room_in(errors, MAX_ERRORS, error):
+            errors.append(error)
 
     def finish(self, reason: str, *, time: float) -> None:
         """The recording ends; its files are still being closed."""
@@ -180,11 +182,13 @@ class Chronicle:
         """Seconds from the start; what was before it is told as it was at the start."""
         return round(max(0.0, time - self.manifest.started_at), 6)
 
-    def _room_in(self, entries: Sequence[object], most: int) -> bool:
-        if len(entries) < most:
-            return True
-        self.manifest.left_out += 1
-        return False
+    def _room_in(self, entries: Sequence[object], most: int, *texts: str) -> bool:
+        length = sum(map(len, texts))
+        if len(entries) >= most or length > self._texts_left:
+            self.manifest.left_out += 1
+            return False
+        self._texts_left -= length
+        return True
 
 
 def _end(span: Span, time: float) -> None:

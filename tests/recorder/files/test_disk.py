@@ -32,11 +32,15 @@ def test_a_full_disk_ends_a_file_that_can_be_played(
     clip = pictures(codec, noise=60)
     written = 0
 
-    with pytest.raises(DiskFullError) as raised:
+    def write_on() -> None:
+        nonlocal written
         while True:
             frame = clip[written % len(clip)]
             assert writer.write(replace(frame, time=written / FPS))
             written += 1
+
+    with pytest.raises(DiskFullError) as raised:
+        write_on()
     writer.close()
 
     path = small_disk / f"ann.{format}"
