@@ -1,6 +1,7 @@
 """H.264 access units from RTP payloads (RFC 6184 5), in the byte stream format (Annex B)."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 from recorder.media.frame import Picture
 from recorder.values import RecordedPacket
@@ -8,7 +9,7 @@ from sfu.errors import ParseError
 from sfu.wire.payload import h264
 
 START_CODE = b"\0\0\0\1"
-MAX_SETS = 64  # parameter sets that are kept; a stream has two
+MAX_SETS = 32  # parameter sets of each type that are kept; a stream has one
 MAX_PENDING = 64  # NAL units that wait for their picture
 
 _SLICES = frozenset((1, 2, 5))
@@ -21,31 +22,28 @@ class H264Depacketizer:
     __slots__ = ("_pending", "_sets")
 
     def __init__(self) -> None:
-        self._sets: dict[bytes, None] = {}  # NAL units in their order
+        self._sets: dict[int, list[bytes]] = {h264.SPS: [], h264.PPS: []}  # NAL units by type
         self._pending: list[bytes] = []  # NAL units without a picture yet
 
     def read(self, packets: Sequence[RecordedPacket]) -> Picture | None:
         """See `Depacketizer`."""
         units = _units(packets)
         kinds = [unit[0] & 0x1F for unit in units]
-        if h264.SPS in kinds:
-            self._sets.clear()
-        for kind, unit in zip(kinds, units, strict=True):
-            if kind in (h264.SPS, h264.PPS):
-                self._sets[unit] = None
-        if len(self._sets) > MAX_SETS:
-            self._sets.clear()
+        for kind, known in self._sets.items():
+            if kind in kinds:  # these take the place of those before
+                known[:] = dict.fromkeys(unit for unit in units if unit[0] & 0x1F == kind)
+                del known[MAX_SETS:]
         if _SLICES.isdisjoint(kinds):
             self._pending = [*self._pending, *units][-MAX_PENDING:]
             return None
         units = [*self._pending, *units]
         self._pending.clear()
-        key_frame = h264.IDR in kinds and len(self._sets) > 1
-        extradata = _byte_stream(self._sets) if key_frame else b""
+        key_frame = h264.IDR in kinds and all(self._sets.values())
+        extradata = _byte_stream([*chain(*self._sets.values())]) if key_frame else b""
         return Picture(_byte_stream(units), key_frame, extradata)
 
 
-def _byte_stream(units: Sequence[bytes] | dict[bytes, None]) -> bytes:
+def _byte_stream(units: Sequence[bytes]) -> bytes:
     return START_CODE + START_CODE.join(units)
 
 

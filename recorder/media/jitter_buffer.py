@@ -4,6 +4,7 @@ from recorder.values import RecordedPacket
 
 MAX_PACKETS = 4096  # that wait behind a missing one; 40 Mb/s for a second
 MAX_BYTES = 8 << 20
+SHORT_GAP = 64  # packets; quicker than to look at all that wait
 
 
 class JitterBuffer:
@@ -73,15 +74,12 @@ class JitterBuffer:
             self._waiting[index] = now, packet
             self._bytes += len(packet.payload)
             while len(self._waiting) > MAX_PACKETS or self._bytes > MAX_BYTES:
-                if self.begun:
-                    self._skip_to(min(self._waiting))
-                else:
-                    self._drop(next(iter(self._waiting)))
+                self._make_room()
 
     def give_up(self, *, now: float) -> None:
         """Wait no longer for what has been waited for long enough."""
         while (deadline := self.deadline) is not None and deadline <= now:
-            self._skip_to(min(self._waiting))
+            self._skip_gap()
 
     def skip_to_key_frame(self) -> None:
         """Wait for nothing that is before a key frame, where one is held back."""
@@ -92,10 +90,7 @@ class JitterBuffer:
     def finish(self) -> None:
         """Release everything. What comes then, but for what is older, begins anew."""
         while self._waiting:
-            if self.begun:
-                self._skip_to(min(self._waiting))
-            else:
-                self._drop(next(iter(self._waiting)))
+            self._make_room()
         self.begun = False
 
     def _begin(self, packet: RecordedPacket, now: float) -> None:
@@ -104,20 +99,40 @@ class JitterBuffer:
         if packet.key_frame or not self._from_key_frame:
             self.begun = True
             self._next = packet.index
-            too_old = [index for index in waiting if index <= packet.index]
+            for index in [index for index in waiting if index <= packet.index]:
+                self._drop(index)
         else:
-            too_old = [index for index, (came, _) in waiting.items() if came + self._patience < now]
-        for index in too_old:
-            self._drop(index)
+            while waiting and next(iter(waiting.values()))[0] + self._patience < now:
+                self._make_room()
+
+    def _make_room(self) -> None:
+        """Wait no longer for something, or keep something no longer."""
+        if self.begun:
+            self._skip_gap()
+        else:
+            self._drop(next(iter(self._waiting)))
 
     def _drop(self, index: int) -> None:
         self._bytes -= len(self._waiting.pop(index)[1].payload)
+
+    def _skip_gap(self) -> None:
+        """Go on with the first that is held back."""
+        waiting = self._waiting
+        near = range(self._next + 1, self._next + SHORT_GAP)
+        index = next((index for index in near if index in waiting), None)
+        if index is None:
+            index = min(waiting)
+        self.lost += index - self._next
+        self._go_on(index)
 
     def _skip_to(self, index: int) -> None:
         passed = [number for number in self._waiting if number < index]
         for number in passed:
             self._drop(number)
         self.lost += index - self._next - len(passed)
+        self._go_on(index)
+
+    def _go_on(self, index: int) -> None:
         self.ordered.append(None)
         self._next = index
         self._release()

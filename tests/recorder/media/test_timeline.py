@@ -314,3 +314,24 @@ def test_a_pause_that_was_none_is_taken_back(duration):
         if n % 50 == 0:
             track.refer(n / 50, n / 50)
     assert last == pytest.approx(UNIX + 4999 / 50, abs=2e-3)
+
+
+@pytest.mark.parametrize("skew", [0.05, -0.05])
+@pytest.mark.parametrize("duration", [0.0, 0.02])
+def test_a_clock_that_is_all_wrong_does_not_run_away(skew, duration):
+    track = Track()
+    track.refer(0, 0)
+    waiting: list[Unit] = []
+    last = float("-inf")
+    for n in range(5000):
+        now = n / 50 + 0.1
+        waiting.append(unit(1, track.stamp(n / 50 * (1 + skew)), now, duration))
+        while waiting:
+            time = track.timeline.place(waiting[0], waiting[-1], now=now)
+            if time is None:
+                break
+            assert time > last
+            last = time
+            captured = waiting.pop(0).arrival - 0.1
+            assert time - UNIX == pytest.approx(captured, abs=1.5)
+    assert len(waiting) < 30
