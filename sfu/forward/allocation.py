@@ -76,6 +76,7 @@ class Decision:
         wants: bit/s of the wanted layer, 0 where nothing is wanted.
         next: What more bandwidth would give; None where nothing more is wanted.
         available: bit/s that the other tracks leave to this one.
+        failed: Whether as much, with what others get, was too much a short time ago.
     """
 
     key: Hashable
@@ -84,6 +85,7 @@ class Decision:
     wants: float
     next: Layer | None
     available: float
+    failed: bool = False
 
     @property
     def reason(self) -> str:
@@ -97,7 +99,8 @@ class Decision:
         have, need = _kilobits(self.available), _kilobits(self.next.bitrate)
         sentence = f"{state}: {have} kb/s available, the {step} layer needs {need}"
         if self.available >= self.next.bitrate:
-            return f"{sentence}: to be steady first"
+            why = "was too much lately" if self.failed else "to be steady first"
+            return f"{sentence}: {why}"
         return sentence
 
 

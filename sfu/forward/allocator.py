@@ -10,11 +10,15 @@ HEADROOM = 1.15  # estimate / need at which an improvement is made at once
 STABLE_TIME = 1.5  # s that the estimate must have had room for an improvement, without headroom
 TOLERANCE = 0.05  # share by which what is sent may pass the estimate for a short time…
 GRACE = 0.2  # s; … two feedback intervals: so short an excess fits into the queues
-CARRIED_TIME = 2.0  # s; so long what still goes through is not given up: a key frame has passed
+CARRIED_TIME = 1.5  # s; so long what still goes through is not given up: a key frame has passed
 CARRIED_SHARE = 0.9  # of what is sent: both are measured over a few frames
+KEPT_SHARE = 0.95  # of what still goes through: sending so much, a short queue goes away
 REST = 2.0  # s between two improvements of a track: its effect must show in the estimate first
 FIRST_HOLD = 1.0  # s after a track went down until it may go up again
-MAX_HOLD = 16.0  # s; what this and the stable time grow to while improvements fail
+MAX_HOLD = 16.0  # s; what this grows to while improvements of the track fail
+TRIAL_FACTOR = 4.0  # times as long after each failure: what has no headroom is tried again …
+MAX_TRIAL_HOLD = 64.0  # s; … as rarely, where it is as much as was too much before …
+BEYOND = 1.3  # … and the estimate not so many times that
 FAILURE_TIME = 10.0  # s; an improvement that does not last so long has failed
 FORGIVENESS = 30.0  # s without going down after which failures are forgotten
 STICKINESS = 0.8  # what a track has counts as this much cheaper than what another would gain
@@ -23,25 +27,29 @@ NEVER = float("-inf")
 
 
 class _Patience:
-    """How long to wait after a loss: twice as long after each improvement that failed."""
+    """How long to wait after a loss: longer each time that an improvement failed."""
 
-    __slots__ = ("_fell", "_first", "_interval", "rose", "until")
+    __slots__ = ("_factor", "_first", "_interval", "_longest", "fell_at", "rose", "until")
 
-    def __init__(self, first: float) -> None:
+    def __init__(self, first: float, *, factor: float, longest: float) -> None:
         self.rose = NEVER  # when there was an improvement, if it has not failed yet
         self.until = NEVER  # wait until then
-        self._fell = NEVER
+        self.fell_at = NEVER
         self._first = self._interval = first
+        self._factor = factor
+        self._longest = longest
 
-    def fell(self, now: float) -> None:
-        """There was a loss."""
+    def fell(self, now: float) -> bool:
+        """There was a loss; returns whether it is not the consequence of another."""
+        first = self.rose != NEVER or now - self.fell_at > FAILURE_TIME
         if now - self.rose < FAILURE_TIME:
-            self._interval = min(2 * self._interval, MAX_HOLD)
-        elif now - self._fell > FORGIVENESS:
+            self._interval = min(self._factor * self._interval, self._longest)
+        elif now - self.fell_at > FORGIVENESS:
             self._interval = self._first
         self.rose = NEVER  # however many losses follow, one improvement has failed
-        self._fell = now
+        self.fell_at = now
         self.until = now + self._interval
+        return first
 
 
 class _Track:
@@ -59,6 +67,7 @@ class _Track:
         "position",
         "rank",
         "rest_until",
+        "returns",
         "top",
         "wanted",
         "weight",
@@ -70,7 +79,7 @@ class _Track:
         self.layer = current  # spatial and temporal layer that it was given
         self.new = True  # has not been decided on since it became wanted
         self.wanted = (-1, -1)
-        self.patience = _Patience(FIRST_HOLD)
+        self.patience = _Patience(FIRST_HOLD, factor=2.0, longest=MAX_HOLD)
         self.rest_until = NEVER
 
     def begin(self, demand: Demand, position: int, now: float) -> None:
@@ -89,6 +98,7 @@ class _Track:
             self.wanted = wanted
             self.rest_until = NEVER  # a wish of the client's, not of ours
         self.free = now >= self.patience.until and now >= self.rest_until
+        self.returns = now >= self.patience.fell_at + FIRST_HOLD
         self.has = -1 if self.layer is None else self._find(self.layer)
 
     def _find(self, given: tuple[int, int]) -> int:
@@ -103,7 +113,9 @@ class _Track:
         """Up to which total the step to this index may be made."""
         if index <= self.has or (self.new and index == 0):
             return held
-        return firm if self.free else NEVER
+        # However often it failed, a pause is no longer than it must be: what is too much for all
+        # tracks together is known.
+        return firm if (self.returns if index == 0 else self.free) else NEVER
 
     def settle(self, now: float) -> int:
         """Note what it was given; returns -1 for less than it had, 1 for more, else 0."""
@@ -136,15 +148,18 @@ class Allocator:
     Viewers notice changes more than layers, so what a track has it keeps more easily than another
     gains it. An improvement needs an estimate with `HEADROOM`, or one that had room for it for
     `STABLE_TIME`; an excess within `TOLERANCE` is borne for `GRACE`, unless there is congestion,
-    and what evidently goes through for `CARRIED_TIME`; when improvements fail, the next waits
-    longer each time. A track that becomes wanted starts at once.
+    and what evidently goes through for `CARRIED_TIME`, most of it for longer. When an improvement
+    fails, the total that was too much is tried again later each time, unless the estimate goes far
+    `BEYOND` it; less than that is not held back. A track that becomes wanted starts at once, and
+    none takes the room that a more important one will begin with in a moment.
     """
 
     def __init__(self) -> None:
         self._tracks: dict[Hashable, _Track] = {}
         self._lows: deque[tuple[float, float]] = deque()  # (time, estimate), ascending in both
         self._excess_since = NEVER  # more has been sent than the estimate since then
-        self._patience = _Patience(STABLE_TIME)
+        self._ceiling = 0.0  # bit/s that were too much, the last time
+        self._patience = _Patience(STABLE_TIME, factor=TRIAL_FACTOR, longest=MAX_TRIAL_HOLD)
 
     def allocate(
         self,
@@ -183,25 +198,28 @@ class Allocator:
             known[demand.key] = track
             track.begin(demand, position, now)
             tracks.append(track)
-        held, firm = self._limits(tracks, audio, estimate, carried, congested, now)
+        sent = audio + sum([t.layers[t.has].bitrate for t in tracks if t.has >= 0])
+        held, firm = self._limits(sent, estimate, carried, congested, now)
         total = self._share(tracks, audio, wanted, held, firm)
         changes = [track.settle(now) for track in tracks]
         if -1 in changes:
-            self._patience.fell(now)
+            if self._patience.fell(now):
+                self._ceiling = sent
         elif 1 in changes:
             self._patience.rose = now
         return Allocation(
-            decisions=tuple([self._decide(demand, estimate - total) for demand in demands]),
+            decisions=tuple(
+                [self._decide(demand, estimate - total, total, now) for demand in demands]
+            ),
             total=total,
             wanted=wanted,
-            goal=self._goal(tracks, total),
+            goal=self._goal(tracks, total, now),
             next_time=self._next_time(tracks, now),
         )
 
     def _limits(
         self,
-        tracks: list[_Track],
-        audio: float,
+        sent: float,
         estimate: float,
         carried: float,
         congested: bool,
@@ -214,23 +232,27 @@ class Allocator:
         lows.append((now, estimate))
         while lows[0][0] <= now - STABLE_TIME:
             lows.popleft()
-        sent = audio + sum([t.layers[t.has].bitrate for t in tracks if t.has >= 0])
         firm = estimate / HEADROOM
         if sent > estimate:
             if self._excess_since == NEVER:
                 self._excess_since = now
             since = self._excess_since
             held = estimate
-            if (not congested and sent * (1 - TOLERANCE) <= estimate and now < since + GRACE) or (
-                sent * CARRIED_SHARE <= carried
-                and (now < since + CARRIED_TIME or (not congested and held >= sent * CARRIED_SHARE))
-            ):
+            through = sent * CARRIED_SHARE <= carried
+            short = sent * (1 - TOLERANCE) <= estimate and now < since + GRACE
+            near = through and sent * CARRIED_SHARE <= estimate
+            if (not congested and (short or near)) or (through and now < since + CARRIED_TIME):
                 held = sent
+            elif through:
+                # A little less, and its queue goes away: what is left is another excess.
+                held = max(estimate, KEPT_SHARE * carried)
+                self._excess_since = now
         else:
             self._excess_since = NEVER
             held = estimate
-            if now >= self._patience.until:
-                firm = max(firm, lows[0][1])
+            firm = max(firm, lows[0][1])
+        if now < self._patience.until and estimate < BEYOND * self._ceiling:
+            firm = min(firm, KEPT_SHARE * self._ceiling)
         return held, min(firm, sent) if congested else firm
 
     def _share(
@@ -242,10 +264,15 @@ class Allocator:
                 track.index = track.top
             return wanted
         total = audio
+        waiting = 0.0  # bit/s kept free for tracks that are more important, but begin later
         steps: list[tuple[int, float, int, _Track]] = []
         for track in sorted(tracks, key=_importance):
-            cost = total + track.layers[0].bitrate
-            if cost <= track.limit(0, held, firm):
+            lowest = track.layers[0].bitrate
+            cost = total + lowest
+            limit = track.limit(0, held, firm)
+            if cost > limit and cost <= held:
+                waiting += lowest
+            elif cost <= limit if track.has >= 0 else cost + waiting <= limit:
                 total = cost
                 track.index = 0
                 if track.top > 0:
@@ -262,7 +289,7 @@ class Allocator:
                     heappush(steps, _step(track))
         return total
 
-    def _decide(self, demand: Demand, spare: float) -> Decision:
+    def _decide(self, demand: Demand, spare: float, total: float, now: float) -> Decision:
         """The decision on one demand, where `spare` bit/s are left over."""
         layers = demand.layers
         if demand.wanted is None or demand.off or not layers:
@@ -276,9 +303,11 @@ class Allocator:
         wants = layers[top].bitrate
         if index == top:
             return Decision(demand.key, layer, "wanted", wants, None, available)
-        return Decision(demand.key, layer, "bandwidth", wants, layers[index + 1], available)
+        step = layers[index + 1]
+        failed = self._has_failed(total + step.bitrate - (layer.bitrate if layer else 0.0), now)
+        return Decision(demand.key, layer, "bandwidth", wants, step, available, failed)
 
-    def _goal(self, tracks: list[_Track], total: float) -> float:
+    def _goal(self, tracks: list[_Track], total: float, now: float) -> float:
         """The estimate at which the cheapest improvement is made.
 
         To the highest wanted frame rate of the next spatial layer: probing for each temporal layer
@@ -296,7 +325,14 @@ class Allocator:
                     cost -= layers[track.index].bitrate
                 if least is None or cost < least:
                     least = cost
-        return total if least is None else (total + least) * HEADROOM
+        if least is None:
+            return total
+        beyond = BEYOND * self._ceiling if self._has_failed(total + least, now) else 0.0
+        return max((total + least) * HEADROOM, beyond)
+
+    def _has_failed(self, total: float, now: float) -> bool:
+        """Whether as much was too much a short time ago."""
+        return now < self._patience.until and total > KEPT_SHARE * self._ceiling
 
     def _next_time(self, tracks: list[_Track], now: float) -> float | None:
         short = [track for track in tracks if track.index < track.top]
@@ -307,6 +343,7 @@ class Allocator:
                 times.append(self._lows[0][0] + STABLE_TIME)
             for track in short:
                 times += (track.patience.until, track.rest_until)
+                times.append(track.patience.fell_at + FIRST_HOLD)
         return min([time for time in times if time > now], default=None)
 
 

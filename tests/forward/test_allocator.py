@@ -293,7 +293,7 @@ def test_it_waits_and_says_so_after_a_fall():
     allocator.allocate([video()], estimate=600e3, now=20.0)
     waiting = allocator.allocate([video()], estimate=3e6, now=20.1)
     assert waiting.decisions[0].reason == (
-        "reduced: 3,000 kb/s available, the next layer needs 1,700: to be steady first"
+        "reduced: 3,000 kb/s available, the next layer needs 1,700: was too much lately"
     )
     assert waiting.next_time == 20.0 + FIRST_HOLD
     assert chosen(allocator.allocate([video()], estimate=3e6, now=21.0))["v"] == 1_700e3
@@ -552,3 +552,67 @@ def test_what_does_not_go_through_is_given_up_at_once():
         [video()], estimate=1_400e3, now=1.0, congested=True, carried=1_450e3
     )
     assert chosen(allocation)["v"] == 500e3
+
+
+def lowest(count):
+    return [video(key, layers=SIMULCAST[:1], priority=9 - key) for key in range(count)]
+
+
+def test_the_rest_goes_on_when_one_more_was_too_much():
+    # Eight fit, the ninth makes a queue: feedback has the estimate fall below what went before.
+    allocator = Allocator()
+    run(allocator, lowest(8), [1_300e3] * 100)
+    demands = lowest(9)
+    allocator.allocate(demands, estimate=1_500e3, now=10.0)
+    flowing = []
+    for i in range(60):
+        allocation = allocator.allocate(
+            demands, estimate=1_100e3, now=10.1 + i / 20, congested=i < 40, carried=1_280e3
+        )
+        flowing.append({key for key, rate in chosen(allocation).items() if rate})
+    assert all(flow >= set(range(8)) for flow in flowing)
+    assert flowing[-1] == set(range(8))
+
+
+def test_what_failed_is_not_tried_again_soon_but_less_is():
+    allocator = Allocator()
+    demands = lowest(9)
+    run(allocator, demands, [1_260e3] * 100)  # eight
+    run(allocator, demands, [1_400e3] * 100, start=5.0)  # the ninth is tried
+    allocator.allocate(demands, estimate=1_100e3, now=10.0)
+    waiting = run(allocator, demands, [1_400e3] * 80, start=10.1)
+    counts = [sum(rate > 0 for rate in chosen(a).values()) for a in waiting]
+    assert counts[0] == 7
+    assert counts[-1] == 8
+    reasons = {d.reason for a in waiting[-20:] for d in a.decisions if not d.layer}
+    assert reasons == {
+        "paused: 200 kb/s available, the lowest layer needs 150: was too much lately"
+    }
+    # Far more shows that the path has become another one.
+    assert waiting[-1].goal > 1_350e3 * HEADROOM
+    allocation = allocator.allocate(demands, estimate=waiting[-1].goal, now=14.2)
+    assert all(chosen(allocation).values())
+
+
+def test_nobody_takes_the_room_that_a_more_important_track_waits_for():
+    allocator = Allocator()
+    demands = lowest(9)
+    run(allocator, demands, [3e6] * 10)
+    allocator.allocate(demands, estimate=1_000e3, now=1.0)
+    allocations = run(allocator, demands, [1_500e3 + 10e3 * i for i in range(100)], start=1.05)
+    for allocation in allocations:
+        flowing = [bool(rate) for rate in chosen(allocation).values()]
+        assert flowing == sorted(flowing, reverse=True)
+    assert all(flowing)
+
+
+def test_a_pause_ends_soon_however_often_it_came():
+    allocator = Allocator()
+    demands = [video(layers=SIMULCAST[:1])]
+    now = 0.0
+    for _ in range(6):
+        now += 3
+        assert chosen(allocator.allocate(demands, estimate=400e3, now=now))["v"]
+        now += 3
+        assert not chosen(allocator.allocate(demands, estimate=100e3, now=now))["v"]
+    assert chosen(allocator.allocate(demands, estimate=400e3, now=now + FIRST_HOLD))["v"]
