@@ -203,7 +203,7 @@ class Slow(TrackRecording):
 
 
 def test_what_a_slow_disk_does_not_take_is_dropped_until_a_key_frame(tmp_path, monkeypatch):
-    monkeypatch.setitem(recording_thread.LIMITS, "video", 300_000)
+    monkeypatch.setitem(recording_thread.LIMITS, "video", 150_000)
     go_on = threading.Event()
     made: list[Slow] = []
 
@@ -214,18 +214,18 @@ def test_what_a_slow_disk_does_not_take_is_dropped_until_a_key_frame(tmp_path, m
     wanted = order(tmp_path, started_at=time.time())
     with serving(slow) as server:
         server.start(wanted)
-        video = video_packets(VP8, encode_video(VP8, 120))
-        assert sum(len(p.payload) for packets in video for p in packets) > 450_000
+        video = video_packets(VP8, encode_video(VP8, 60))
         server.refer(video[0][0])
         begun = time.time()
-        for packets in video[:100]:
+        for packets in video[:40]:
             server.send(packets)
         eventually(lambda: server.service._recordings)
         queue = server.service._recordings["RC_1"]
-        eventually(lambda: queue._dropped > 10)
+        # All have been read: they wait, but for the one that is being written, or were dropped.
+        eventually(lambda: queue._dropped + sum(size > 0 for _, size in queue._queue) == 39)
         go_on.set()
         eventually(lambda: not queue._bytes)
-        for packets in video[100:]:
+        for packets in video[50:]:
             server.send(packets)
         eventually(lambda: made[0].gaps)
         server.stop()
@@ -233,12 +233,12 @@ def test_what_a_slow_disk_does_not_take_is_dropped_until_a_key_frame(tmp_path, m
     ((start, end),) = made[0].gaps
     assert begun <= start < end <= time.time()
     last = server.statuses()[-1]
-    assert last.dropped > 10
+    assert last.dropped > 5
     assert last.warning == TOO_SLOW
     manifest = ManifestFile(folder_of(wanted) / FILE_NAME).load()
     (segment,) = manifest.segments()
     frames = decode(folder_of(wanted) / segment.file)
-    assert 20 < len(frames) == 120 - last.dropped
+    assert 5 < len(frames) == 50 - last.dropped
     assert manifest.tracks[0].gaps
 
 
