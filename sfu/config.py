@@ -49,7 +49,7 @@ class IceServer(Discreet, frozen=True, omit_defaults=True):
 class Config(Discreet, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of one worker, validated."""
 
-    secrets = frozenset({"api_secret"})
+    secrets = frozenset({"api_secret", "s3_secret_key"})
 
     host: Annotated[
         tuple[str, ...],
@@ -253,6 +253,67 @@ class Config(Discreet, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Annotated[int, Meta(ge=64, le=16384)],
         Meta(description="Packets of one video stream kept for retransmission."),
     ] = 1024
+
+    recordings_dir: Annotated[
+        str,
+        Meta(description="Folder in which recordings are kept; empty for none, so that nobody can."),
+    ] = "recordings"
+    recording_template: Annotated[
+        str,
+        Meta(
+            description="Names of their files in it. What is before and with `{recording}` is the "
+            "folder of one recording, of `{room}`, `{date}`, `{time}` and `{recording}`; the rest "
+            "names its files, of `{identity}`, `{name}`, `{source}`, `{kind}` and `{track}` too."
+        ),
+    ] = "{room}/{date}/{recording}/{identity}-{source}.mkv"
+    recording_free_space: Annotated[
+        CountOrNone,
+        Meta(description="Bytes that recordings leave free on their disk: below, they end."),
+    ] = 1_073_741_824
+    max_recordings: Annotated[Count, Meta(description="Recordings at one time.")] = 50
+    record_rooms: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Rooms that are recorded from their opening on: names, in which `*` and "
+            "`?` stand for any characters; several allowed."
+        ),
+    ] = ()
+    record_mode: Annotated[
+        Literal["tracks", "composite"],
+        Meta(
+            description="How these are recorded: `tracks`, each by itself, or `composite`, one "
+            "picture and one mix."
+        ),
+    ] = "tracks"
+    recording_storage: Annotated[
+        Literal["local", "s3"],
+        Meta(description="Where recordings end up: `local` or `s3`, any store of that kind."),
+    ] = "local"
+    recording_keep_local: Annotated[
+        bool,
+        Meta(description="Whether files stay in `recordings_dir` when they are in the store."),
+    ] = False
+    recording_days: Annotated[
+        CountOrNone, Meta(description="Days after which recordings are deleted; 0 for never.")
+    ] = 0
+    recording_bytes: Annotated[
+        CountOrNone,
+        Meta(
+            description="Bytes that all recordings may have together: the oldest are deleted when "
+            "they have more; 0 for any number."
+        ),
+    ] = 0
+    s3_bucket: Annotated[str, Meta(description="Bucket of the store.")] = ""
+    s3_prefix: Annotated[str, Meta(description="Put before all keys in it.")] = ""
+    s3_endpoint: Annotated[
+        str, Meta(description="URL of a store that is not Amazon's; empty for Amazon.")
+    ] = ""
+    s3_region: Annotated[str, Meta(description="Region of the bucket, where it has one.")] = ""
+    s3_access_key: Annotated[
+        str,
+        Meta(description="Access key; empty for the usual ones of AWS (environment, files, roles)."),
+    ] = ""
+    s3_secret_key: Annotated[str, Meta(description="Its secret.")] = ""
 
     @property
     def media_hosts(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from recorder.files import names
 from sfu.config import Config
 from signaling.setting_table import SETTINGS, Given, SettingError
 
@@ -80,6 +81,7 @@ def check(config: Config, origins: Mapping[str, str]) -> Config:
     checker.listening(config)
     checker.ice_servers(config)
     checker.access(config)
+    checker.recordings(config)
     return config
 
 
@@ -163,6 +165,40 @@ class _Checker:
             raise self._problem(
                 "api_secret", None, f"{SECRET_LENGTH} characters or more, best random ones"
             )
+
+    def recordings(self, config: Config) -> None:
+        """Where recordings go, and how they are called."""
+        try:
+            names.check(config.recording_template)
+        except names.TemplateError as error:
+            raise self._problem(
+                "recording_template",
+                config.recording_template,
+                f"a relative path with a folder {{recording}} ({error})",
+            ) from None
+        if config.record_rooms and not config.recordings_dir:
+            raise self._problem("recordings_dir", "", "a folder where record_rooms is given")
+        if config.recording_storage == "s3" and not config.s3_bucket:
+            raise self._problem("s3_bucket", "", "given where recording_storage is s3")
+        for name, other in (
+            ("s3_access_key", "s3_secret_key"),
+            ("s3_secret_key", "s3_access_key"),
+        ):
+            if getattr(config, other) and not getattr(config, name):
+                raise self._problem(name, "", f"given where {other} is given")
+        if config.s3_endpoint and not _is_web_url(config.s3_endpoint):
+            raise self._problem(
+                "s3_endpoint", config.s3_endpoint, "a URL like https://s3.example.org"
+            )
+
+
+def _is_web_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 - it is parsed only here
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
 
 
 def _address(text: str) -> IpAddress:

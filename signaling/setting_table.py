@@ -14,7 +14,7 @@ from sfu.errors import LocalError
 
 PREFIX = "AIOSFU_"
 SHOWN_LENGTH = 100  # characters of a bad value in a message
-SECRET = frozenset({"api_secret", "ice_servers"})  # never shown in messages
+SECRET = frozenset({"api_secret", "ice_servers", "s3_secret_key"})  # never shown in messages
 
 TRUE = frozenset({"true", "yes", "on", "1"})
 FALSE = frozenset({"false", "no", "off", "0"})
