@@ -1,3 +1,5 @@
+import itertools
+
 from recorder.live.pacer import Pacer
 
 
@@ -26,7 +28,7 @@ def test_pictures_are_left_out_evenly_where_there_is_none():
     made = run(pacer, 20, 0.05)  # 20 a second at most
     late = made[len(made) // 2 :]
     assert pacer.stride == 3
-    assert {after - before for before, after in zip(late, late[1:], strict=False)} == {3}
+    assert {after - before for before, after in itertools.pairwise(late)} == {3}
     assert pacer.dropped == made[-1] + pacer.stride - len(made)
 
 
