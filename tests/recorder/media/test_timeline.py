@@ -333,5 +333,5 @@ def test_a_clock_that_is_all_wrong_does_not_run_away(skew, duration):
             assert time > last
             last = time
             captured = waiting.pop(0).arrival - 0.1
-            assert time - UNIX == pytest.approx(captured, abs=1.5)
+            assert time - UNIX == pytest.approx(captured, abs=4.5)
     assert len(waiting) < 30
