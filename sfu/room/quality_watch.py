@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sfu.room.participant import Participant
     from sfu.room.peer import Peer
 
+FIRST_INTERVAL = 0.5  # s between two looks until there is a transport to look at
 # Who sends no media is heard at its consent checks, 4 to 6 s apart (RFC 7675 5.1).
 IDLE_SILENCE = 4.0  # s that it may be silent for longer
 SHORT_LOOKS = 3  # looks at which video was short, one after the other: a better layer takes seconds
@@ -38,7 +39,7 @@ class QualityWatch:
     - Silence is that of a transport; where media flowed until it began, it counts sooner.
 
     Attributes:
-        told: What was told last, None where that would be that nothing is wrong.
+        told: What was told last, None before anything was.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class QualityWatch:
     def begin(self, *, now: float) -> None:
         """There is a transport."""
         if self._timer is None:
-            self._timer = self._timers.call_at(now + INTERVAL, self._look)
+            self._timer = self._timers.call_at(now + FIRST_INTERVAL, self._look)
 
     def close(self) -> None:
         """The participant has left."""
@@ -75,11 +76,12 @@ class QualityWatch:
             self._timer = None
 
     def _look(self, now: float) -> None:
-        self._timer = self._timers.call_at(now + INTERVAL, self._look)
         score = self._quality.update(self._measure(now), now=now)
-        if score is not None and (self.told is not None or score.quality != "excellent"):
+        if score is not None:
             self.told = score
             self._tell(score)
+        interval = FIRST_INTERVAL if self.told is None else INTERVAL
+        self._timer = self._timers.call_at(now + interval, self._look)
 
     def _measure(self, now: float) -> list[QualityInput]:
         participant = self._participant

@@ -228,7 +228,7 @@ class Room:
                 self.endpoint.report(error)
 
     def tell_qualities(self, participant: Participant) -> None:
-        """Tell somebody who comes, or is back, of all connections that are not as at first."""
+        """Tell somebody who comes, or is back, how good each connection is, as far as is known."""
         for other in [participant, *self.others(participant)]:
             told = other.quality.told
             if told is not None and (other is participant or not other.hidden):
