@@ -24,7 +24,11 @@ MAX_MESSAGES = 5_000
 MAX_ERRORS = 100
 MAX_NAMED = 8  # speakers at one time
 MAX_TEXT = 4_096  # characters
-MAX_TEXTS = 5_000_000  # characters of all names and texts; JSON takes up to six bytes for each
+# Of all lists but participants, tracks and errors, which nobody may fill up with other things. With
+# these at their longest, it makes a manifest that `ManifestFile` still reads.
+MAX_BYTES = 24 * 2**20
+ENTRY_BYTES = 128  # at most, but for its texts
+CHARACTER_BYTES = 6  # at most, in JSON
 
 
 class Chronicle:
@@ -43,7 +47,7 @@ class Chronicle:
         self.manifest = manifest
         self._participants = {one.sid: one for one in manifest.participants}
         self._tracks = {one.sid: one for one in manifest.tracks}
-        self._texts_left = MAX_TEXTS
+        self._left = MAX_BYTES
 
     @classmethod
     def begin(
@@ -74,18 +78,12 @@ class Chronicle:
             )
         )
 
-    def track(self, sid: str) -> Track | None:
-        """A track that was added; None where it was one too many."""
-        return self._tracks.get(sid)
-
     def add_participant(self, participant: ParticipantInfo, *, time: float) -> None:
         """Somebody is there."""
         known = self._participants.get(participant.sid)
         if known is not None:
             known.present.end = None
-        elif self._room_in(
-            self.manifest.participants, MAX_PARTICIPANTS, participant.identity, participant.name
-        ):
+        elif self._fits(self.manifest.participants, MAX_PARTICIPANTS):
             present = Span(self._offset(time))
             entry = Participant(participant.sid, participant.identity, participant.name, present)
             self._participants[participant.sid] = entry
@@ -105,7 +103,7 @@ class Chronicle:
         track = self._tracks.get(info.sid)
         if track is not None:
             track.published.end = None
-        elif self._room_in(self.manifest.tracks, MAX_TRACKS, info.identity, info.name):
+        elif self._fits(self.manifest.tracks, MAX_TRACKS):
             track = Track(
                 sid=info.sid,
                 participant=info.participant,
@@ -157,7 +155,7 @@ class Chronicle:
     def add_error(self, error: str) -> None:
         """Something went wrong; it is written down once if it goes on."""
         errors, error = self.manifest.errors, error[:MAX_TEXT]
-        if error not in errors and self._room_in(errors, MAX_ERRORS, error):
+        if error not in errors and self._fits(errors, MAX_ERRORS):
             errors.append(error)
 
     def finish(self, reason: str, *, time: float) -> None:
@@ -183,11 +181,17 @@ class Chronicle:
         return round(max(0.0, time - self.manifest.started_at), 6)
 
     def _room_in(self, entries: Sequence[object], most: int, *texts: str) -> bool:
-        length = sum(map(len, texts))
-        if len(entries) >= most or length > self._texts_left:
+        """Whether there is room for another entry with these texts, which is taken then."""
+        size = ENTRY_BYTES + CHARACTER_BYTES * sum(map(len, texts))
+        if not self._fits(entries, most if size <= self._left else 0):
+            return False
+        self._left -= size
+        return True
+
+    def _fits(self, entries: Sequence[object], most: int) -> bool:
+        if len(entries) >= most:
             self.manifest.left_out += 1
             return False
-        self._texts_left -= length
         return True
 
 

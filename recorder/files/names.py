@@ -13,7 +13,6 @@ from pathlib import PurePosixPath
 
 FOLDER_FIELDS = frozenset({"room", "date", "time", "recording"})
 FILE_FIELDS = FOLDER_FIELDS | {"identity", "name", "source", "kind", "track"}
-DEFAULT_TEMPLATE = "{room}/{date}/{recording}/{identity}-{source}.mkv"
 
 MAX_TEMPLATE = 500  # characters
 MAX_FIELD = 80  # bytes of UTF-8
@@ -66,15 +65,6 @@ def file(template: str, fields: Mapping[str, str]) -> PurePosixPath:
     """
     _, parts = _split(template)
     return PurePosixPath(*(_component(part, FILE_FIELDS, fields) for part in parts))
-
-
-def render(template: str, fields: Mapping[str, str]) -> PurePosixPath:
-    """Folder and file together.
-
-    Raises:
-        TemplateError: The template is wrong.
-    """
-    return folder(template, fields) / file(template, fields)
 
 
 def clean(value: str, *, max_bytes: int = MAX_FIELD) -> str:
