@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sfu.config import Config
 from sfu.errors import RemoteError
@@ -11,7 +11,7 @@ from signaling.limits import check_attributes, check_names
 from signaling.messages import Join
 from signaling.tokens import AccessToken, verify
 
-EVERYTHING = Permissions(can_update_own_metadata=True)
+EVERYTHING = Permissions(can_update_own_metadata=True, can_record=True)
 GUEST_SIZE = 4  # bytes; enough for a try-out's guests to differ
 
 
@@ -52,7 +52,9 @@ def admit(message: Join, config: Config) -> Admission:
         raise RemoteError("An access token is needed to join.", name="unauthorized")
     check_names(config, room=admission.room, identity=admission.identity, name=admission.name)
     check_attributes(config, admission.attributes)
-    return admission
+    if config.recordings_dir:
+        return admission
+    return replace(admission, permissions=replace(admission.permissions, can_record=False))
 
 
 def read_token(token: str, config: Config, *, allow_expired: bool = False) -> AccessToken | None:

@@ -56,7 +56,7 @@ class Access:
     def permissions(self) -> Permissions:
         """The rights of a participant that joins with this token."""
         if self.token is None:
-            return Permissions(can_update_own_metadata=True)
+            return Permissions(can_update_own_metadata=True, can_record=True)
         return self.token.video.permissions
 
     def is_from(self, identity: str, room: str) -> bool:
@@ -94,6 +94,16 @@ class Access:
         if self.token is not None and not self._is_admin(self.token, room):
             raise RemoteError(
                 f"The token does not grant roomAdmin for room {room!r}.", name="not_allowed"
+            )
+
+    def require_record(self, room: str) -> None:
+        """The caller may record the room, and get at its recordings."""
+        token = self.token
+        if token is None or self._is_admin(token, room):
+            return
+        if not token.video.room_record or token.video.room != room:
+            raise RemoteError(
+                f"The token does not grant roomRecord for room {room!r}.", name="not_allowed"
             )
 
     def require_self(self, identity: str, room: str) -> None:

@@ -15,6 +15,7 @@ from msgspec import inspect
 from sfu.errors import LocalError
 from sfu.room.permissions import SOURCES
 from signaling import logs
+from signaling.record.cli import record
 from signaling.setting_table import SETTINGS, Setting
 from signaling.settings import FILE_VARIABLE, load
 from signaling.tokens import AccessToken, VideoGrant, mint
@@ -135,6 +136,9 @@ def main() -> None:
     """A WebRTC server for rooms: browsers, WHIP, WHEP and Python programs."""
 
 
+main.add_command(record)
+
+
 @_settings_options()
 @main.command()
 def serve(config_file: str | None, **flags: Any) -> None:
@@ -159,7 +163,7 @@ def serve(config_file: str | None, **flags: Any) -> None:
 @_settings_options("api_key", "api_secret")
 @main.command()
 @click.option("--identity", default="", help="Who the bearer is, unique in the room.")
-@click.option("--room", default="", help="The room to join or to administer.")
+@click.option("--room", default="", help="The room to join, administer or record.")
 @click.option("--name", default="", help="Display name.")
 @click.option("--metadata", default="", help="Free text of the application.")
 @click.option(
@@ -207,6 +211,8 @@ def token(
         raise click.UsageError("To join, a token needs --room and --identity.")
     if grants.get("room_admin") and not room:
         raise click.UsageError("To administer, a token needs --room.")
+    if grants.get("room_record") and not room:
+        raise click.UsageError("To record, a token needs --room.")
     claims = AccessToken(
         identity=identity,
         name=name,

@@ -19,8 +19,11 @@ from signaling.setting_checks import is_loopback, origin_of
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 ALLOW_METHODS = "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
-ALLOW_HEADERS = "Authorization, Content-Type, If-Match"
-EXPOSE_HEADERS = "Location, ETag, Link, Accept-Patch, Accept-Post, Retry-After, WWW-Authenticate"
+ALLOW_HEADERS = "Authorization, Content-Type, If-Match, Range"
+EXPOSE_HEADERS = (
+    "Location, ETag, Link, Accept-Patch, Accept-Post, Accept-Ranges, Content-Range, "
+    "Content-Disposition, Retry-After, WWW-Authenticate"
+)
 PROXY_HEADERS = (  # each is added by some proxy, nginx and Apache among them, for whom it asks
     hdrs.FORWARDED,
     hdrs.VIA,

@@ -43,6 +43,7 @@ def describe_permissions(permissions: Permissions) -> PermissionsInfo:
         can_update_own_metadata=permissions.can_update_own_metadata,
         hidden=permissions.hidden,
         recorder=permissions.recorder,
+        can_record=permissions.can_record,
     )
 
 

@@ -8,6 +8,7 @@ from sfu.config import IceServer
 from sfu.errors import LocalError, ParseError, RemoteError
 from sfu.room.participant import Participant
 from sfu.room.room import Room
+from signaling import recordings_api
 from signaling.auth import authorize
 from signaling.bodies import read_text
 from signaling.descriptions import describe_participant, describe_room, describe_track
@@ -91,7 +92,7 @@ async def _health(request: web.Request) -> web.Response:
 
 
 async def _schema(_request: web.Request) -> web.Response:
-    return _json(json_schema(TYPES))
+    return _json(json_schema((*TYPES, *recordings_api.TYPES)))
 
 
 async def _ice_servers(request: web.Request) -> web.Response:

@@ -12,6 +12,7 @@ from signaling.descriptions import describe_participant, describe_room, describe
 from signaling.media_descriptions import describe_media
 from signaling.messages import DisconnectReason, SubscriptionReason
 from signaling.negotiator import SubscriberOffer
+from signaling.recording_descriptions import describe_room_recording
 
 VERSION = version("aiosfu")
 
@@ -53,6 +54,7 @@ def joined(
         participants=tuple(
             describe_participant(other) for other in room.visible if other is not participant
         ),
+        recordings=tuple(map(describe_room_recording, room.recordings.values())),
         ice_servers=config.ice_servers,
         grace_period=config.grace_period,
         server=messages.ServerInfo(version=VERSION),
@@ -167,6 +169,10 @@ def _room_updated(event: events.RoomUpdated) -> messages.RoomUpdated:
     return messages.RoomUpdated(room=describe_room(event.room))
 
 
+def _recording_changed(event: events.RecordingChanged) -> messages.RecordingChanged:
+    return messages.RecordingChanged(recording=describe_room_recording(event.recording))
+
+
 _NOTICES: Mapping[type, Callable[[Any], messages.Event]] = {
     events.ParticipantJoined: _participant_joined,
     events.ParticipantUpdated: _participant_updated,
@@ -182,4 +188,5 @@ _NOTICES: Mapping[type, Callable[[Any], messages.Event]] = {
     events.MediaStateChanged: _media_state,
     events.DataReceived: _data,
     events.RoomUpdated: _room_updated,
+    events.RecordingChanged: _recording_changed,
 }

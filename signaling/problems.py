@@ -33,6 +33,7 @@ STATUS: Mapping[str, int] = {
     "not_joined": 409,
     "participant_not_found": 404,
     "rate_limited": 429,
+    "recording_not_found": 404,
     "resume_failed": 404,
     "room_full": 503,
     "room_not_found": 404,

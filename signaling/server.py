@@ -5,6 +5,9 @@ from ipaddress import ip_address
 
 import ifaddr
 
+from recorder.link.supervisor import RecorderSupervisor
+from recorder.manager import RecordingManager
+from recorder.repairs import Repairs
 from sfu.config import Config
 from sfu.errors import LimitError
 from sfu.net.worker import Worker
@@ -14,6 +17,7 @@ from signaling.health import Health, health_of
 from signaling.negotiation.candidates import IceCandidate, host_candidates
 from signaling.negotiation.description import LocalTransport
 from signaling.negotiator import Media
+from signaling.recording_log import log_recording
 
 
 class MediaServer:
@@ -24,6 +28,7 @@ class MediaServer:
         worker: Sockets, clock, endpoint.
         rooms: All rooms.
         media: For negotiators.
+        recordings: Those that run, and those that are kept.
     """
 
     def __init__(self, config: Config) -> None:
@@ -39,6 +44,16 @@ class MediaServer:
             describe=self._describe,
             open_channels=self.worker.open_channels,
         )
+        endpoint = self.worker.endpoint
+        self.recordings = RecordingManager(
+            config,
+            make_recorder=RecorderSupervisor,
+            repairs=Repairs(),
+            identify=lambda: endpoint.identifiers.sid("RC"),
+            clock=lambda: self.now() + endpoint.wall_offset,
+        )
+        self.recordings.on_changed.append(log_recording)
+        self.rooms.on_opened = self.recordings.open_room
 
     @classmethod
     async def start(cls, config: Config) -> "MediaServer":
@@ -55,6 +70,7 @@ class MediaServer:
             udp_port=server.worker.udp.port,
             tcp_port=None if server.worker.tcp is None else server.worker.tcp.port,
         )
+        await server.recordings.open()
         return server
 
     def now(self) -> float:
@@ -77,7 +93,8 @@ class MediaServer:
             )
 
     async def close(self) -> None:
-        """Close all rooms and ports."""
+        """Finish all recordings, close all rooms and ports."""
+        await self.recordings.close()
         await self.worker.close()
 
     def _describe(self, peer: Peer) -> LocalTransport:

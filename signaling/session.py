@@ -5,6 +5,7 @@ from typing import Any, Protocol, cast
 
 from msgspec import UNSET, UnsetType, structs
 
+from recorder.manager import RecordingManager
 from sfu.config import Config
 from sfu.errors import LocalError, RemoteError, SfuError
 from sfu.room.events import (
@@ -18,7 +19,7 @@ from sfu.room.events import (
 )
 from sfu.room.peer import Peer
 from sfu.room.rooms import Rooms
-from signaling import commands, messages
+from signaling import commands, messages, recording_commands
 from signaling.admission import admit, read_token
 from signaling.limits import TokenBucket
 from signaling.logs import get_logger
@@ -47,6 +48,10 @@ class Server(Protocol):
     @property
     def media(self) -> Media:
         """For negotiators."""
+
+    @property
+    def recordings(self) -> RecordingManager:
+        """All recordings."""
 
     def now(self) -> float:
         """Monotonic seconds."""
@@ -259,6 +264,9 @@ class Session:
         server = self._server
         return messages.Pong(time=server.now() + server.media.endpoint.wall_offset)
 
+    def _record(self, message: Request) -> Reply:
+        return recording_commands.run(message, self._present(), self._server.recordings)
+
     def _present(self) -> Member:
         if self._member is None:
             raise LocalError("Join a room first.", name="not_joined")
@@ -366,4 +374,5 @@ _HANDLERS: Mapping[type[Request], Callable[[Session, Any], Reply]] = {
     messages.Resume: Session._resume,
     messages.Leave: Session._leave,
     messages.Ping: Session._ping,
+    **dict.fromkeys(recording_commands.COMMANDS, Session._record),
 }

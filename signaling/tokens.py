@@ -26,11 +26,11 @@ class VideoGrant(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="
 
     Attributes:
         room_join: May enter the room.
-        room: The room that `room_join` and `room_admin` are for.
+        room: The room that `room_join`, `room_admin` and `room_record` are for.
         room_create: May open rooms before anyone joins.
         room_list: May list rooms and look at them.
         room_admin: May look at the room's participants, mute and remove them, and close it.
-        room_record: May record rooms.
+        room_record: May record the room, and get at its recordings.
         can_publish: May send media.
         can_subscribe: May receive media.
         can_publish_data: May send data messages.
@@ -66,6 +66,7 @@ class VideoGrant(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="
             can_update_own_metadata=self.can_update_own_metadata,
             hidden=self.hidden,
             recorder=self.recorder,
+            can_record=self.room_record or self.room_admin,
         )
 
 

@@ -6,6 +6,7 @@ not know are ignored, so that a newer client can talk to an older server.
     base       names, bounds, and what messages derive from
     objects    rooms, participants and tracks
     media      layers, settings and choices
+    recordings recordings and their files
     requests   what clients send
     events     what the server sends
     encoding   JSON text ↔ messages
@@ -53,6 +54,9 @@ from signaling.messages.events import (
     ParticipantUpdated,
     Pong,
     PublisherAnswer,
+    RecordingChanged,
+    RecordingList,
+    RecordingStarted,
     RoomUpdated,
     ServerMessage,
     SpeakersChanged,
@@ -92,12 +96,19 @@ from signaling.messages.objects import (
     ServerInfo,
     TrackInfo,
 )
+from signaling.messages.recordings import (
+    RECORDING_STATES,
+    RecordingFileInfo,
+    RecordingInfo,
+    RoomRecordingInfo,
+)
 from signaling.messages.requests import (
     CLIENT_MESSAGES,
     AddTrack,
     ClientMessage,
     Join,
     Leave,
+    ListRecordings,
     Mute,
     Ping,
     PublisherOffer,
@@ -105,6 +116,8 @@ from signaling.messages.requests import (
     RestartIce,
     Resume,
     SendData,
+    StartRecording,
+    StopRecording,
     Subscribe,
     SubscriberAnswer,
     TrackSettings,
@@ -121,6 +134,7 @@ __all__ = [
     "DISCONNECT_REASONS",
     "ERROR_NAMES",
     "PROTOCOL_VERSION",
+    "RECORDING_STATES",
     "SERVER_MESSAGES",
     "SUBSCRIPTION_REASONS",
     "AddTrack",
@@ -147,6 +161,7 @@ __all__ = [
     "LayerInfo",
     "LayersWanted",
     "Leave",
+    "ListRecordings",
     "MediaInfo",
     "MediaReport",
     "MediaState",
@@ -167,6 +182,11 @@ __all__ = [
     "PublisherOffer",
     "Quality",
     "ReceivedTrackInfo",
+    "RecordingChanged",
+    "RecordingFileInfo",
+    "RecordingInfo",
+    "RecordingList",
+    "RecordingStarted",
     "RemoveTrack",
     "Reply",
     "Request",
@@ -175,6 +195,7 @@ __all__ = [
     "Resume",
     "Rid",
     "RoomInfo",
+    "RoomRecordingInfo",
     "RoomUpdated",
     "SendData",
     "ServerInfo",
@@ -184,6 +205,8 @@ __all__ = [
     "Source",
     "SpeakerInfo",
     "SpeakersChanged",
+    "StartRecording",
+    "StopRecording",
     "Subscribe",
     "SubscriberAnswer",
     "SubscriberOffer",

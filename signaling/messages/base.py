@@ -28,6 +28,7 @@ ErrorName = Literal[
     "not_joined",
     "participant_not_found",
     "rate_limited",
+    "recording_not_found",
     "resume_failed",
     "room_full",
     "room_not_found",

@@ -20,6 +20,7 @@ from signaling.messages.objects import (
     ServerInfo,
     TrackInfo,
 )
+from signaling.messages.recordings import RecordingInfo, RoomRecordingInfo
 
 
 class Ok(Reply, frozen=True, kw_only=True):
@@ -41,6 +42,7 @@ class Joined(Discreet, Reply, frozen=True, kw_only=True):
     participant: ParticipantInfo
     room: RoomInfo
     participants: tuple[ParticipantInfo, ...]
+    recordings: tuple[RoomRecordingInfo, ...]
     ice_servers: tuple[IceServer, ...]
     grace_period: float
     server: ServerInfo
@@ -59,6 +61,18 @@ class PublisherAnswer(Reply, frozen=True, kw_only=True):
     """The answer to a `publisher_offer`."""
 
     sdp: str
+
+
+class RecordingStarted(Reply, frozen=True, kw_only=True):
+    """The recording begins; `recording_changed` tells what comes of it."""
+
+    recording: RecordingInfo
+
+
+class RecordingList(Reply, frozen=True, kw_only=True):
+    """Recordings of the room, the newest first."""
+
+    recordings: tuple[RecordingInfo, ...]
 
 
 class Pong(Reply, frozen=True, kw_only=True):
@@ -176,6 +190,12 @@ class RoomUpdated(Event, frozen=True, kw_only=True):
     room: RoomInfo
 
 
+class RecordingChanged(Event, frozen=True, kw_only=True):
+    """A recording of the room began, came on or ended."""
+
+    recording: RoomRecordingInfo
+
+
 class Disconnected(Event, frozen=True, kw_only=True):
     """You are out of the room, and why; the server closes the connection after it."""
 
@@ -189,6 +209,8 @@ ServerMessage = (
     | Joined
     | TrackAdded
     | PublisherAnswer
+    | RecordingStarted
+    | RecordingList
     | Pong
     | ParticipantJoined
     | ParticipantUpdated
@@ -205,6 +227,7 @@ ServerMessage = (
     | Data
     | MediaState
     | RoomUpdated
+    | RecordingChanged
     | Disconnected
 )
 

@@ -13,6 +13,7 @@ class PermissionsInfo(Shared, frozen=True, kw_only=True):
     can_update_own_metadata: bool
     hidden: bool
     recorder: bool
+    can_record: bool
 
 
 class TrackInfo(Shared, frozen=True, kw_only=True):

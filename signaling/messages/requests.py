@@ -4,6 +4,7 @@ from typing import Literal, get_args
 
 from msgspec import field
 
+from recorder.values import RecordingRequest
 from sfu.config import Discreet
 from signaling.messages.base import (
     PROTOCOL_VERSION,
@@ -145,6 +146,22 @@ class SendData(Request, frozen=True, kw_only=True):
     reliable: bool = True
 
 
+class StartRecording(Request, frozen=True, kw_only=True):
+    """Record the room; answered by `recording_started`."""
+
+    options: RecordingRequest = RecordingRequest()
+
+
+class StopRecording(Request, frozen=True, kw_only=True):
+    """End a recording of the room."""
+
+    recording: str
+
+
+class ListRecordings(Request, frozen=True, kw_only=True):
+    """Ask for the recordings of the room; answered by `recording_list`."""
+
+
 class Leave(Request, frozen=True, kw_only=True):
     """Leave the room for good; the server closes the connection after its reply."""
 
@@ -169,6 +186,9 @@ ClientMessage = (
     | WatchMedia
     | UpdateSelf
     | SendData
+    | StartRecording
+    | StopRecording
+    | ListRecordings
     | Leave
     | Ping
 )

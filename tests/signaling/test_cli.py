@@ -298,6 +298,7 @@ def test_token_with_the_key_from_flags_and_file(tmp_path: Path) -> None:
         (("--room", "a"), "would grant nothing"),
         (("--room-join", "--room", "a"), "--room and --identity"),
         (("--room-admin",), "needs --room"),
+        (("--room-record",), "needs --room"),
         (("--room-list", "--ttl", "soon"), "is no time"),
         (("--room-list", "--ttl", "0"), "is no time"),
         (("--room-list", "--attribute", "x"), "KEY=VALUE"),

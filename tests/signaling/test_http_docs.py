@@ -10,9 +10,17 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from signaling import http_api
+from recorder.values import RecordingRequest
+from signaling import http_api, recordings_api
 from signaling.app import create_app
-from signaling.messages import ERROR_NAMES, MediaInfo, ParticipantInfo, RoomInfo, TrackInfo
+from signaling.messages import (
+    ERROR_NAMES,
+    MediaInfo,
+    ParticipantInfo,
+    RecordingInfo,
+    RoomInfo,
+    TrackInfo,
+)
 from signaling.problems import STATUS, Problem
 from signaling.sdpfrag import parse_fragment
 
@@ -31,6 +39,11 @@ BODIES = {
     f"GET {API}/rooms/{{room}}/participants/{{identity}}/media": MediaInfo,
     f"GET {API}/rooms/{{room}}/participants/{{identity}}/tracks": http_api.TrackList,
     f"PATCH {API}/rooms/{{room}}/participants/{{identity}}/tracks/{{track}}": TrackInfo,
+    f"GET {API}/rooms/{{room}}/recordings": recordings_api.RecordingsOfRoom,
+    f"POST {API}/rooms/{{room}}/recordings": RecordingInfo,
+    f"GET {API}/recordings/{{recording}}": RecordingInfo,
+    f"POST {API}/recordings/{{recording}}/stop": RecordingInfo,
+    f"GET {API}/recordings/{{recording}}/files": recordings_api.RecordingFiles,
 }
 
 
@@ -108,6 +121,8 @@ def test_example_fits_its_route(example: Example) -> None:
         msgspec.json.decode(example.body, type=BODIES[example.section])
     elif example.section in BODIES:
         pytest.fail("the example has no body")
+    if example.section.startswith("POST") and example.request_body.startswith("{"):
+        msgspec.json.decode(example.request_body, type=RecordingRequest)
     if example.request_body.startswith("a="):
         parse_fragment(example.request_body)
 

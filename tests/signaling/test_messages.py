@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from msgspec import UNSET, structs
 
+from recorder.values import OutputStatus, RecordingRequest
 from sfu.config import IceServer
 from sfu.errors import ParseError, RemoteError
 from sfu.room.permissions import SOURCES
@@ -30,6 +31,7 @@ PERMISSIONS = messages.PermissionsInfo(
     can_update_own_metadata=False,
     hidden=False,
     recorder=False,
+    can_record=False,
 )
 TRACK = messages.TrackInfo(
     sid="TR_1",
@@ -91,6 +93,28 @@ MEDIA = messages.MediaInfo(
         ),
     ),
 )
+ROOM_RECORDING = messages.RoomRecordingInfo(
+    id="RC_1", mode="tracks", state="active", started_by="ann", started_at=1.5, error=""
+)
+RECORDING = messages.RecordingInfo(
+    id="RC_1",
+    room="r",
+    mode="composite",
+    layout="grid",
+    state="failed",
+    started_by="",
+    started_at=1.5,
+    ended_at=2.5,
+    duration=1.0,
+    bytes=10**12,
+    tracks=1,
+    gaps=1,
+    dropped=1,
+    recovered=True,
+    warning="w",
+    error="e",
+    outputs=(OutputStatus(url="rtmp://a/b"),),
+)
 ICE = (IceServer(("stun:a",)), IceServer(("turn:b",), "u", "c"))
 SERVER: list[messages.Event] = [
     messages.Ok(id=1),
@@ -102,6 +126,7 @@ SERVER: list[messages.Event] = [
         participant=PARTICIPANT,
         room=ROOM,
         participants=(PARTICIPANT,),
+        recordings=(ROOM_RECORDING,),
         ice_servers=ICE,
         grace_period=15.0,
         server=messages.ServerInfo(version="1"),
@@ -110,6 +135,10 @@ SERVER: list[messages.Event] = [
     ),
     messages.TrackAdded(track=TRACK, cid="c"),
     messages.PublisherAnswer(sdp="v=0"),
+    messages.RecordingStarted(recording=RECORDING),
+    messages.RecordingList(recordings=(RECORDING, structs.replace(RECORDING, ended_at=None))),
+    messages.RecordingList(recordings=()),
+    messages.RecordingChanged(recording=ROOM_RECORDING),
     messages.Pong(time=1.0),
     messages.ParticipantJoined(participant=PARTICIPANT),
     messages.ParticipantUpdated(participant=PARTICIPANT),
@@ -171,6 +200,15 @@ CLIENT: list[messages.Request] = [
     messages.WatchMedia(enabled=False),
     messages.UpdateSelf(name="", attributes={"a": ""}),
     messages.SendData(payload=b"\0\xff", destinations=["ann"], reliable=False),
+    messages.StartRecording(),
+    messages.StartRecording(
+        id=5,
+        options=RecordingRequest(
+            mode="composite", identities=("ann",), layout="screen", outputs=("srt://a:9",)
+        ),
+    ),
+    messages.StopRecording(recording="RC_1"),
+    messages.ListRecordings(),
     messages.Leave(),
     messages.Ping(id=5),
 ]
@@ -265,6 +303,10 @@ def test_unknown_fields_are_ignored() -> None:
         ('{"type":"track_settings","id":3,"track":"T","temporal":-1}', "`$.temporal`"),
         ('{"type":"track_settings","id":3,"track":"T","paused":null}', "`$.paused`"),
         ('{"type":"watch_media","id":3,"enabled":"yes"}', "`$.enabled`"),
+        ('{"type":"start_recording","id":3,"options":{"mode":"tape"}}', "`$.options.mode`"),
+        ('{"type":"start_recording","id":3,"options":{"mod":"tracks"}}', "unknown field `mod`"),
+        ('{"type":"start_recording","id":3,"options":{"tracks":"TR_1"}}', "`$.options.tracks`"),
+        ('{"type":"stop_recording","id":3}', "missing required field `recording`"),
         ('{"type":"add_track","id":3,"kind":"video","layers":[{},{},{},{}]}', "`$.layers`"),
         (
             '{"type":"add_track","id":3,"kind":"video","layers":[{"rid":"a b"}]}',

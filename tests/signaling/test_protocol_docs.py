@@ -11,6 +11,16 @@ import jsonschema
 import msgspec
 import pytest
 
+from recorder.values import (
+    Format,
+    Layout,
+    Mode,
+    OutputState,
+    OutputStatus,
+    RecordingRequest,
+    State,
+    Storage,
+)
 from sfu import errors
 from sfu.config import Config, IceServer
 from signaling import messages
@@ -33,6 +43,10 @@ OBJECTS = {
     ),
     "Layer": (messages.LayerInfo,),
     "Room": (messages.RoomInfo,),
+    "RoomRecording": (messages.RoomRecordingInfo,),
+    "Recording": (messages.RecordingInfo,),
+    "Output": (OutputStatus,),
+    "RecordingRequest": (RecordingRequest,),
     "IceServer": (IceServer,),
 }
 SCHEMA = json_schema()
@@ -104,6 +118,11 @@ def test_announced_layers_are_described() -> None:
         assert f"`{field}`" in section("add_track")
 
 
+def test_files_of_recordings_are_described() -> None:
+    for field in fields(messages.RecordingFileInfo):
+        assert f"`{field}`" in section("GET /api/v1/recordings/{recording}/files")
+
+
 def test_candidates_are_described() -> None:
     for field in fields(messages.CandidateInit):
         assert f"`{field}`" in section("trickle")
@@ -126,6 +145,13 @@ def test_every_literal_value_is_told() -> None:
         (messages.Quality, "connection_quality"),
         (messages.EstimateMode, "Media"),
         (messages.Cause, "ReceivedTrack"),
+        (Mode, "RecordingRequest"),
+        (Layout, "RecordingRequest"),
+        (Format, "RecordingRequest"),
+        (Storage, "RecordingRequest"),
+        (Mode, "RoomRecording"),
+        (State, "States"),
+        (OutputState, "Output"),
     ):
         for value in filter(None, get_args(literal)):
             assert f"`{value}`" in section(title), f"{value} in {title}"
@@ -190,7 +216,7 @@ def test_http_comes_last() -> None:
 def raised_names() -> Iterator[tuple[str, str]]:
     """(place, name) of every error of ours that the code gives a name by hand."""
     bases = ("SfuError", "LocalError", "LimitError", "RemoteError", "ParseError")
-    for package in ("sfu", "signaling"):
+    for package in ("sfu", "signaling", "recorder"):
         for path in sorted((ROOT / package).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") in bases:

@@ -818,6 +818,7 @@ def test_nearly_everything_needs_a_room(request_type: str) -> None:
         "target": "subscriber",
         "muted": True,
         "payload": "",
+        "recording": "RC_1",
     }
     assert SessionServer().client().refused(request_type, **fields) == "not_joined"
 

@@ -69,6 +69,13 @@ def test_every_setting_can_come_from_the_environment() -> None:
         "congestion_control": "off",
         "dynacast": "false",
         "trace": "traces",
+        "record_rooms": "lecture-*,board",
+        "recording_keep_local": "yes",
+        "recording_storage": "s3",
+        "s3_bucket": "recordings",
+        "s3_endpoint": "https://s3.example.org",
+        "s3_access_key": "key",
+        "s3_secret_key": SECRET,
     }
     environ = {}
     for name, setting in SETTINGS.items():
@@ -82,6 +89,9 @@ def test_every_setting_can_come_from_the_environment() -> None:
     assert config.api_secret == SECRET
     assert (config.congestion_control, config.dynacast) == (False, False)
     assert (config.last_n, config.audio_top_k, config.trace) == (0, 0, "traces")
+    assert config.record_rooms == ("lecture-*", "board")
+    assert (config.recording_storage, config.recording_keep_local) == ("s3", True)
+    assert config.s3_secret_key == SECRET
 
 
 @pytest.mark.parametrize(
@@ -258,6 +268,35 @@ def test_ports_of_http_and_media_must_differ() -> None:
         load({**DEV, "tcp_port": "8080"}, environ={})
     assert load({**DEV, "tcp_port": "8080", "ice_tcp": "false"}, environ={}).tcp_port == 8080
     assert load({**DEV, "tcp_port": "0", "http_port": "0"}, environ={}).tcp_port == 0
+
+
+# Recordings.
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"recording_template": "{room}/{identity}.mkv"}, "recording_template: .*{recording}"),
+        ({"recording_template": "../{recording}/x"}, "recording_template: .*relative path"),
+        ({"recording_template": "{recording}/{color}"}, "recording_template: .*{color}"),
+        ({"recordings_dir": "", "record_rooms": ("a",)}, "recordings_dir: .*record_rooms"),
+        ({"recording_storage": "s3"}, "s3_bucket: .* given where recording_storage is s3"),
+        ({"recording_storage": "tape"}, "recording_storage: .*local or s3"),
+        ({"s3_access_key": "a"}, "s3_secret_key: .* given where s3_access_key"),
+        ({"s3_secret_key": "hunter2"}, "s3_access_key: .* given where s3_secret_key"),
+        ({"s3_endpoint": "s3.example.org"}, "s3_endpoint: .*https://s3.example.org"),
+        ({"s3_endpoint": "http://a:b@s3.example.org"}, "s3_endpoint: .*URL"),
+        ({"max_recordings": "0"}, "max_recordings: .*1 or more"),
+    ],
+)
+def test_settings_of_recordings_that_cannot_be(flags: dict[str, object], sentence: str) -> None:
+    with pytest.raises(SettingError, match=sentence) as caught:
+        load({**DEV, **flags}, environ={})
+    assert "hunter2" not in caught.value.message
+
+
+def test_recording_can_be_forbidden() -> None:
+    assert load({**DEV, "recordings_dir": ""}, environ={}).recordings_dir == ""
 
 
 # ICE servers.

@@ -105,6 +105,7 @@ def test_every_grant_is_read_by_its_name() -> None:
         can_update_own_metadata=True,
         hidden=True,
         recorder=True,
+        can_record=True,
     )
 
 

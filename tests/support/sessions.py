@@ -4,6 +4,7 @@ import itertools
 import json
 from typing import Any
 
+from recorder.manager import RecordingManager
 from sfu.config import Config
 from sfu.room.participant import Participant
 from sfu.room.peer import Peer
@@ -13,6 +14,7 @@ from signaling.negotiation import LocalTransport
 from signaling.negotiator import Media
 from signaling.session import Session
 from tests.support.descriptions import LOCAL
+from tests.support.recordings import NoRepairs, PaperRecorder
 from tests.support.virtual_room import VirtualServer
 
 Message = dict[str, Any]
@@ -25,6 +27,7 @@ class SessionServer:
         time: Virtual.
         members: Who is here by a session.
         opened: Participants that have negotiated data channels.
+        recorder: What recordings would be made by.
     """
 
     def __init__(self, config: Config | None = None) -> None:
@@ -39,6 +42,14 @@ class SessionServer:
             endpoint=self.core.endpoint,
             describe=self._describe,
             open_channels=lambda participant, _: self.opened.append(participant),
+        )
+        self.recorder = PaperRecorder()
+        self.recordings = RecordingManager(
+            self.config,
+            make_recorder=self.recorder.make,
+            repairs=NoRepairs(),
+            identify=lambda: self.core.endpoint.identifiers.sid("RC"),
+            clock=lambda: self.now() + self.core.endpoint.wall_offset,
         )
         self._counter = itertools.count(1)
 
