@@ -111,6 +111,8 @@ class Encodings:
         sizes = [self._area(encoding) for encoding in known]
         if all(sizes) and len(set(sizes)) == len(sizes):
             order = sorted(known, key=self._area)
+        elif all(sizes) and len({self._worth(encoding) for encoding in known}) == len(known):
+            order = sorted(known, key=self._worth)
         elif all(encoding.rid in ORDER for encoding in known):
             order = sorted(known, key=lambda encoding: ORDER[encoding.rid])
         else:
@@ -133,6 +135,10 @@ class Encodings:
     def _area(self, encoding: Encoding) -> int:
         width, height = self.size_of(encoding)
         return width * height
+
+    def _worth(self, encoding: Encoding) -> tuple[int, int]:
+        """Screens come in one size at several frame rates: more bits are more frames."""
+        return self._area(encoding), encoding.info.bitrate
 
     # -- looking up
 

@@ -23,6 +23,7 @@ class LayerStatus:
         width: Pixels, 0 while unknown.
         height: Likewise.
         bitrate: Bit/s that it takes, layers below included.
+        fps: Frames/s that it has, as measured; 0 while unknown.
     """
 
     spatial: int
@@ -31,6 +32,7 @@ class LayerStatus:
     width: int
     height: int
     bitrate: int
+    fps: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

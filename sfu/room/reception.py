@@ -255,7 +255,7 @@ class Reception:
         elif track.sid in self._excluded:
             off = "last_n"
         layers = record.layers = tuple(track.layers(now=now))
-        useful = useful_layers(layers, settings) if layers else ()
+        useful = useful_layers(layers, settings, source=track.source) if layers else ()
         record.wanted = useful[-1] if useful and not off else None
         self._wish(track, record.wanted, off, settings, now)
         slot = subscription.slot
@@ -267,7 +267,11 @@ class Reception:
             source=track.source,
             priority=priority_of(track.source, settings),
             layers=[
-                Layer(layer.spatial, layer.temporal, on_the_wire(track.kind, layer.bitrate))
+                Layer(
+                    layer.spatial,
+                    layer.temporal,
+                    on_the_wire(track.kind, layer.bitrate, layer.fps),
+                )
                 for layer in useful
             ],
             wanted=len(useful) - 1 if record.wanted else None,

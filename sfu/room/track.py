@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CODEC_INTERVAL = 1.0  # s; whoever changes its codec with every packet is not told of so often
 LAYERS_INTERVAL = 0.25  # s between two looks at what the layers take
 NOTICE = 0.05  # share by which a layer's bit rate must change to be looked at
+FPS_NOTICE = 0.2  # share by which its frame rate must
 AUDIO_BITRATE = 24_000  # bit/s kept free for an audio track, though it may be silent now
 AUDIO_HEADROOM = 1.3  # of what is measured, kept free for it
 DEFAULT_BITRATES = (150_000, 500_000, 1_700_000)  # bit/s, until a layer has been measured
@@ -252,13 +253,16 @@ class Track:
         return self._layout
 
     def spatial_for(self, settings: TrackSettings, fallback: int) -> int:
-        """The smallest layer that fills the size in which it is shown, be it live or not."""
+        """The smallest layer that fills the size in which it is shown, be it live or not.
+
+        Of those of one size, the one with the most frames.
+        """
         sizes = [self.encodings.size_of(encoding) for encoding in self.encodings.ordered]
         if len(sizes) < 2 or not all(width for width, _ in sizes):
             return fallback if len(sizes) < 2 else len(sizes) - 1
-        for spatial, (width, height) in enumerate(sizes):
+        for width, height in sizes:
             if fills(width, height, settings):
-                return spatial
+                return len(sizes) - 1 - sizes[::-1].index((width, height))
         return len(sizes) - 1
 
     def _find_layers(self, now: float) -> list[LayerStatus]:
@@ -271,12 +275,18 @@ class Track:
             if stream is None or encoding.stalled:
                 continue
             rates = stream.layers.rates(now)
+            frames = stream.layers.frame_rates(now)
             for spatial, temporal in rates:
                 below = [rate for (s, t), rate in rates.items() if s <= spatial and t <= temporal]
                 bitrate = round(sum(below)) or encoding.info.bitrate or _guess(index, len(ordered))
                 width, height = stream.size_of(spatial)
+                fps = sum(
+                    [rate for (s, t), rate in frames.items() if s == spatial and t <= temporal]
+                )
                 points.append(
-                    LayerStatus(index + spatial, temporal, encoding.rid, width, height, bitrate)
+                    LayerStatus(
+                        index + spatial, temporal, encoding.rid, width, height, bitrate, fps
+                    )
                 )
         return points
 
@@ -313,6 +323,8 @@ def _differ(layers: Sequence[LayerStatus], before: Sequence[LayerStatus]) -> boo
         ):
             return True
         if abs(new.bitrate - old.bitrate) > NOTICE * old.bitrate:
+            return True
+        if abs(new.fps - old.fps) > FPS_NOTICE * max(old.fps, new.fps):
             return True
     return False
 

@@ -301,7 +301,7 @@ class InboundStream:
         self._frames.read(packet)
         frame = packet.frame
         if frame is not None:
-            self.layers.add(packet.size, frame.spatial, frame.temporal, now)
+            self.layers.add(packet.size, frame.spatial, frame.temporal, now, begins=frame.start)
             if packet.key_frame:
                 self.layer_sizes = layer_sizes(frame, packet.payload)
 
