@@ -1,5 +1,6 @@
 """One track, or a part of it, as one file."""
 
+import contextlib
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -108,5 +109,6 @@ class SegmentWriter:
 
     def discard(self) -> None:
         """Remove the file: nothing could be written into it."""
-        self._muxer.close()
+        with contextlib.suppress(OSError):
+            self._muxer.close()
         self.path.unlink()

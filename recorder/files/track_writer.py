@@ -4,6 +4,7 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 
 from recorder.files.description import StreamInfo, compatible
+from recorder.files.disk import disk_error
 from recorder.files.manifest import Segment
 from recorder.files.segment_writer import SegmentWriter, format_for
 from recorder.values import EncodedFrame, Format
@@ -114,14 +115,17 @@ class TrackWriter:
             suffix = f"-{number}.{format}" if number > 1 else f".{format}"
             name = self._name.with_name(self._name.name + suffix)
             path = self._folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise disk_error(error, path) from error
             try:
                 writer = SegmentWriter(path, stream, format=format, start=frame.time)
             except FileExistsError:
                 continue
             try:
                 writer.write(frame)
-            except ValueError:
+            except (OSError, ValueError):
                 writer.discard()
                 raise
             segment = Segment(

@@ -63,6 +63,21 @@ def test_a_full_disk_ends_a_file_that_can_be_played(
     assert sorted(one.name for one in small_disk.iterdir()) == [path.name, FILE_NAME, "others"]
 
 
+def test_a_file_for_which_there_is_no_space_is_not_begun(small_disk: Path) -> None:
+    fill(small_disk / "others", shutil.disk_usage(small_disk).free)
+    segments: list[Segment] = []
+    writer = TrackWriter(
+        small_disk, PurePosixPath("people/ann"), format="mkv", started_at=0, segments=segments
+    )
+
+    with pytest.raises(DiskFullError):
+        writer.write(pictures(VP8)[0])
+    writer.close()
+
+    assert segments == []
+    assert not list(small_disk.glob("people/*"))
+
+
 def test_a_disk_warns_before_it_is_full(small_disk: Path) -> None:
     free = shutil.disk_usage(small_disk).free
     guard = DiskGuard(small_disk, free // 3)
