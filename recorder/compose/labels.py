@@ -28,6 +28,11 @@ def shown(name: str) -> str:
     return "".join(character for character in text if character.isprintable())
 
 
+def legible(name: str, identity: str) -> str:
+    """The name, or the identity where no font that is installed can write it."""
+    return name if writable(shown(name), label_size(0))[0].strip() else identity
+
+
 def initials(name: str) -> str:
     """Up to two letters for a name."""
     words = [word for word in re.split(r"[\s._\-·]+", shown(name)) if word]
@@ -143,7 +148,7 @@ def label(name: str, tile_width: int, tile_height: int, *, silent: bool) -> Imag
 
 def label_size(tile_height: int) -> int:
     """Of a name's letters, pixels."""
-    return max(9, min(40, round(8 + tile_height * 0.022)))
+    return max(9, min(40, round(9 + tile_height * 0.02)))
 
 
 def label_margin(tile_height: int) -> int:

@@ -14,6 +14,7 @@ from recorder.values import Layout
 MAX_TILES = 48
 WIDEST = 16 / 9  # what cameras send
 TALLEST = 4 / 3  # taller tiles would cut off too much of a camera's picture
+TALLEST_UPRIGHT = 1.15  # of the large tile of an upright picture: half of that would be empty
 SMALLEST = 64  # pixels of width; below that nobody is recognized
 STRIPS = (0.2, 0.16, 0.13)  # widths of a strip beside, parts of the whole: as wide as all fit
 ROWS = (0.3, 0.22, 0.18)  # of a tile in a strip below, where the picture is upright
@@ -84,8 +85,9 @@ def gap_of(width: int, height: int) -> int:
 def fit(aspect: float, placed: Placed) -> Placed:
     """The largest part of a place that has this ratio of width to height, in its middle."""
     width = min(placed.width, placed.height * aspect)
-    area = _Area(placed.x, placed.y, placed.width, placed.height)
-    return _centred(placed.tile, area, width, width / aspect)
+    height = width / aspect
+    x = placed.x + (placed.width - width) / 2
+    return _place(placed.tile, x, placed.y + (placed.height - height) / 2, width, height)
 
 
 def _main(layout: Layout, tiles: Sequence[Tile], focus: str | None) -> Tile | None:
@@ -110,11 +112,11 @@ def _grid(tiles: Sequence[Tile], area: _Area, gap: int, focus: str | None) -> li
             best, columns = size, candidate
     width, height = best
     rows = -(-count // columns)
-    top = area.y + (area.height - rows * height - (rows - 1) * gap) / 2
+    top = _begin(area.y, area.height, rows, height, gap)
     placed = []
     for row in range(rows):
         line = shown[row * columns : (row + 1) * columns]
-        left = area.x + (area.width - len(line) * width - (len(line) - 1) * gap) / 2
+        left = _begin(area.x, area.width, len(line), width, gap)
         for column, tile in enumerate(line):
             x, y = left + column * (width + gap), top + row * (height + gap)
             placed.append(_place(tile, x, y, width, height))
@@ -143,24 +145,38 @@ def _large_and_strip(
             break
     height = width / WIDEST
     shown = _choose(others, count, focus)
-    placed = []
     if beside:
-        large = _Area(area.x, area.y, area.width - width - gap, area.height)
-        top = area.y + (area.height - len(shown) * height - (len(shown) - 1) * gap) / 2
-        for index, tile in enumerate(shown):
-            x, y = large.x + large.width + gap, top + index * (height + gap)
-            placed.append(_place(tile, x, y, width, height))
+        large = _main_size(main, area.width - width - gap, area.height, TALLEST)
+        left = area.x + (area.width - large[0] - gap - width) / 2
+        at = (left, area.y + (area.height - large[1]) / 2)
+        x, y = left + large[0] + gap, _begin(area.y, area.height, len(shown), height, gap)
+        step = (0.0, height + gap)
     else:
-        large = _Area(area.x, area.y, area.width, area.height - height - gap)
-        left = area.x + (area.width - len(shown) * width - (len(shown) - 1) * gap) / 2
-        for index, tile in enumerate(shown):
-            x, y = left + index * (width + gap), large.y + large.height + gap
-            placed.append(_place(tile, x, y, width, height))
+        large = _main_size(main, area.width, area.height - height - gap, TALLEST_UPRIGHT)
+        top = area.y + (area.height - large[1] - gap - height) / 2
+        at = (area.x + (area.width - large[0]) / 2, top)
+        x, y = _begin(area.x, area.width, len(shown), width, gap), top + large[1] + gap
+        step = (width + gap, 0.0)
+    return [
+        _place(main, *at, *large),
+        *(
+            _place(tile, x + index * step[0], y + index * step[1], width, height)
+            for index, tile in enumerate(shown)
+        ),
+    ]
+
+
+def _main_size(main: Tile, width: float, height: float, tallest: float) -> tuple[float, float]:
+    """Of the large tile: a screen may have any shape."""
     if main.share:
-        return [_place(main, large.x, large.y, large.width, large.height), *placed]
-    main_width = min(large.width, large.height * WIDEST)
-    main_height = min(large.height, main_width / TALLEST)
-    return [_centred(main, large, main_width, main_height), *placed]
+        return width, height
+    width = min(width, height * WIDEST)
+    return width, min(height, width / tallest)
+
+
+def _begin(start: float, length: float, count: int, size: float, gap: int) -> float:
+    """Where a row begins that is to be in the middle."""
+    return start + (length - count * size - (count - 1) * gap) / 2
 
 
 def _choose(tiles: Sequence[Tile], count: int, focus: str | None) -> list[Tile | None]:
@@ -170,11 +186,6 @@ def _choose(tiles: Sequence[Tile], count: int, focus: str | None) -> list[Tile |
     wanted = sorted(tiles, key=lambda tile: (not tile.share, tile.key != focus, not tile.video))
     kept = {tile.key for tile in wanted[: count - 1]}
     return [*(tile for tile in tiles if tile.key in kept), None]
-
-
-def _centred(tile: Tile | None, area: _Area, width: float, height: float) -> Placed:
-    x, y = area.x + (area.width - width) / 2, area.y + (area.height - height) / 2
-    return _place(tile, x, y, width, height)
 
 
 def _place(tile: Tile | None, x: float, y: float, width: float, height: float) -> Placed:

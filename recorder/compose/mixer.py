@@ -9,6 +9,8 @@ from recorder.compose.audio_source import AudioSource
 from recorder.compose.decoders import SAMPLE_RATE, Samples
 from recorder.compose.limiter import BLOCK, Limiter
 
+READ = 4 * BLOCK  # samples that are asked for at once, 20 ms
+
 
 class Mixer:
     """Adds up what the sources have, from one position on without a break.
@@ -34,12 +36,14 @@ class Mixer:
         """The next samples, 48 kHz stereo ("fltp"); the pts counts samples from the start on."""
         have = sum(map(len, self._ready))
         while have < count:
-            block = self._limiter.process(self._read(sources))
-            if self._first:  # what the limiter had before the first block
-                self._first = False
-                continue
-            self._ready.append(block)
-            have += len(block)
+            read = self._read(sources)
+            for first in range(0, READ, BLOCK):
+                block = self._limiter.process(read[first : first + BLOCK])
+                if self._first:  # what the limiter had before the first block
+                    self._first = False
+                    continue
+                self._ready.append(block)
+                have += len(block)
         samples = np.concatenate(self._ready)
         self._ready = [samples[count:]] if len(samples) > count else []
         frame = av.AudioFrame.from_ndarray(
@@ -51,10 +55,10 @@ class Mixer:
         return frame
 
     def _read(self, sources: Sequence[AudioSource]) -> Samples:
-        total = np.zeros((BLOCK, 2), np.float32)
+        total = np.zeros((READ, 2), np.float32)
         for source in sources:
-            samples = source.read(self._position, BLOCK)
+            samples = source.read(self._position, READ)
             if samples is not None:
                 total += samples
-        self._position += BLOCK
+        self._position += READ
         return total

@@ -101,7 +101,8 @@ class Stage:
                 return to_planes(labels.more(*size, cell.more, self._plate))
             if cell.video:
                 return to_planes(Image.new("RGB", size, self._plate))
-            return to_planes(labels.avatar(*size, cell.name, cell.identity, self._plate))
+            name = labels.legible(cell.name, cell.identity)
+            return to_planes(labels.avatar(*size, name, cell.identity, self._plate))
 
         what = cell.more or cell.video or (cell.name, cell.identity)
         return self._cached(("plain", size, what), draw)
@@ -120,10 +121,13 @@ class Stage:
             return None
 
         def draw() -> tuple[Sprite, int] | None:
-            image = labels.label(cell.name, cell.width, cell.height, silent=cell.silent)
+            name = labels.legible(cell.name, cell.identity)
+            image = labels.label(name, cell.width, cell.height, silent=cell.silent)
             return None if image is None else (to_sprite(image), image.height)
 
-        return self._cached(("name", cell.name, cell.width, cell.height, cell.silent), draw)
+        return self._cached(
+            ("name", cell.name, cell.identity, cell.width, cell.height, cell.silent), draw
+        )
 
     def _cached(self, key: Hashable, draw: Callable[[], _Drawing]) -> _Drawing:
         found = self._cache.pop(key, None)

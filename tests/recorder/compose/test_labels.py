@@ -57,6 +57,12 @@ def test_accents_are_written_or_left_out() -> None:
     assert writable("\U0010fffd", 16)[0] == "", "no font has this"
 
 
+def test_names_that_no_font_can_write_give_way_to_identities() -> None:
+    assert labels.legible("Ada", "u-17") == "Ada"
+    assert labels.legible("\U0010fffd", "u-17") == "u-17"
+    assert labels.legible("", "u-17") == "u-17"
+
+
 def test_people_have_colours_of_their_own() -> None:
     assert labels.colour_of("ann") == labels.colour_of("ann")
     assert len({labels.colour_of(f"person {n}") for n in range(20)}) > 15
