@@ -157,7 +157,8 @@ class Timeline:
 
     def _anchor(self, unit: Unit) -> float:
         """Its time by its arrival; where time has gone ahead of that, it is stretched instead."""
-        time = max(unit.arrival - self._delay, self._last + (1 - FAST_SLEW) * unit.duration)
+        stretched = self._last + max(0.0, (1 - FAST_SLEW) * unit.duration - MIN_STEP)
+        time = max(unit.arrival - self._delay, stretched)
         referred = self._referred(unit)
         self._shift = None if referred is None else time - referred
         self._refuted = self._delay - REFUTED
