@@ -4,9 +4,12 @@ from itertools import pairwise
 
 import pytest
 
+from sfu.forward.lane import MIN_REPAIR, REPAIR_TIME
+from sfu.forward.resends import MAX_RESENDS
 from sfu.room.permissions import Permissions
+from sfu.wire.ntp import to_ntp
 from sfu.wire.parameters import OPUS, VP8, SendParameters
-from sfu.wire.rtcp import Nack
+from sfu.wire.rtcp import Nack, SenderReport
 from sfu.wire.rtp import RtpPacket
 from tests.support.virtual_room import (
     SEND_EXTENSIONS,
@@ -221,3 +224,57 @@ def test_two_publishers_with_one_ssrc_may_follow_each_other_on_one_m_line() -> N
     assert numbers == list(range(numbers[0], numbers[0] + 20))
     stamps = [packet.timestamp for packet in packets]
     assert max(b - a for a, b in pairwise(stamps)) < 96000
+
+
+def test_timestamps_go_on_across_a_switch_by_the_time_of_capture() -> None:
+    """What the sender's reports say counts, not how long the first packets were on their way."""
+    server, alice, _, receiver = room(rtx=True)
+    assert alice.publisher
+    first = Sender(alice.publisher, mid="v", ssrc=1)
+    second = Sender(alice.publisher, mid="v", ssrc=2, first=30000)
+    play(server, first, 10)
+    second.frame(1, key=False)  # it is known from here on, and begins with its key frame
+    ntp = to_ntp(4000.0)
+    for sender in (first, second):
+        report = SenderReport(sender.ssrc, ntp, sender.timestamp, 1, 1, ())
+        alice.publisher.send_rtcp((report,))
+    first.frame(1, key=False)
+    server.time.run(0.25)
+    second.timestamp += 3000  # captured 33 ms after the frame before
+    second.frame(1, key=True)
+    server.time.run(0.1)
+    stamps = [receiver.packets[number].timestamp for number in sorted(receiver.packets)]
+    assert receiver.payloads[-1] == second.payloads[-1]
+    assert stamps[-1] - stamps[-2] == 3000
+
+
+def test_a_packet_is_sent_again_a_few_times_at_most() -> None:
+    server, alice, bob, receiver = room(rtx=True)
+    assert alice.publisher
+    assert bob.subscriber
+    play(server, Sender(alice.publisher, mid="v", ssrc=1), 20)
+    old = sorted(receiver.packets)[-1]
+    got: list[RtpPacket] = []
+    bob.subscriber.on_rtp = got.append
+    for _ in range(4 * MAX_RESENDS):
+        bob.subscriber.send_rtcp((Nack(1, receiver.ssrc, (old,)),) * 2)
+        server.time.run(0.2)
+    assert len([packet for packet in got if packet.ssrc == receiver.rtx_ssrc]) == MAX_RESENDS
+
+
+def test_what_is_sent_again_takes_a_part_of_the_path_alone() -> None:
+    server, alice, bob, receiver = room(rtx=True)
+    assert alice.publisher
+    assert bob.subscriber
+    play(server, Sender(alice.publisher, mid="v", ssrc=1), 250)
+    (slot,) = bob.participant.subscriptions.slots
+    assert slot.forwarder
+    slot.forwarder.lane.estimated(100_000)
+    got: list[RtpPacket] = []
+    bob.subscriber.on_rtp = got.append
+    numbers = sorted(receiver.packets)[-400:]
+    for start in range(0, 400, 100):
+        bob.subscriber.send_rtcp((Nack(1, receiver.ssrc, tuple(numbers[start : start + 100])),))
+    server.time.run(0.1)
+    size = sum(packet.size for packet in got if packet.ssrc == receiver.rtx_ssrc)
+    assert 0 < size <= MIN_REPAIR / 8 * (REPAIR_TIME + 0.1)
