@@ -1,0 +1,43 @@
+import pytest
+
+from recorder.live.addresses import AddressError, parse_address
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "application", "key", "public"),
+    [
+        ("rtmp://a.example/live/k", "a.example", 1935, "live", "k", "rtmp://a.example/live"),
+        ("rtmps://a.example/x/y/k?t=1", "a.example", 443, "x/y", "k?t=1", "rtmps://a.example/x/y"),
+        ("rtmp://u:p@a:1936/live/k/", "a", 1936, "live", "k", "rtmp://a:1936/live"),
+        ("RTMP://[::1]/live/k", "::1", 1935, "live", "k", "rtmp://[::1]/live"),
+        ("srt://a:9000?passphrase=p&latency=20", "a", 9000, "", "", "srt://a:9000"),
+        ("srt://a:9000?mode=caller", "a", 9000, "", "", "srt://a:9000"),
+    ],
+)
+def test_addresses_are_taken_apart(
+    url: str, host: str, port: int, application: str, key: str, public: str
+) -> None:
+    address = parse_address(url)
+    assert (address.host, address.port) == (host, port)
+    assert (address.application, address.key, address.public) == (application, key, public)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://a/live/k", "must begin with rtmp://"),
+        ("file:///etc/passwd", "must begin with rtmp://"),
+        ("rtmp:///live/k", "must name a host"),
+        ("rtmp://a/live", "must name an application and a key"),
+        ("rtmp://a:0x/live/k", "malformed"),
+        ("rtmp://a/li ve/k", "no spaces"),
+        ("rtmp://a/live/k\n", "no spaces"),
+        ("srt://a", "must name a port"),
+        ("srt://a:9000?mode=listener", "parameters latency, passphrase, pbkeylen, streamid only"),
+        ("srt://a:9000?smoother=file", "parameters latency, passphrase, pbkeylen, streamid only"),
+        ("rtmp://a/live/" + "k" * 3000, "2048 characters"),
+    ],
+)
+def test_what_nothing_can_be_pushed_to_is_refused(url: str, words: str) -> None:
+    with pytest.raises(AddressError, match=words):
+        parse_address(url)

@@ -1,0 +1,84 @@
+"""Pushing to FFmpeg that listens for SRT."""
+
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import pytest
+
+from recorder.live.addresses import parse_address
+from recorder.live.output import Output, OutputError
+from recorder.live.srt import SrtConnection
+from tests.recorder.live.composites import Composite
+from tests.recorder.live.rtmp_server import free_port
+from tests.support.polling import until
+
+Outputs = Callable[..., Output]
+
+
+@contextmanager
+def listener(port: int, target: Path, parameters: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """FFmpeg takes one stream and writes it as it comes."""
+    url = f"srt://127.0.0.1:{port}?mode=listener{parameters}"
+    process = subprocess.Popen(
+        ["ffmpeg", "-v", "error", "-y", "-f", "mpegts", "-i", url, "-c", "copy", str(target)],
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def received(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+async def test_everything_arrives(composite: Composite, output: Outputs, tmp_path: Path) -> None:
+    port = free_port(socket.SOCK_DGRAM)
+    secret = "&passphrase=0123456789abc"
+    address = parse_address(f"srt://127.0.0.1:{port}?streamid=room{secret}")
+    with listener(port, tmp_path / "a.ts", secret) as process:
+        one = output(lambda: SrtConnection(address, composite.streams))
+        one.put(composite.packets)
+        await until(lambda: one.status().state == "active", "something was sent")
+        one.close()
+        one.join(10)
+        assert one.status().state == "ended"
+        await until(lambda: process.poll() is not None, "the listener has all")
+    assert received(tmp_path / "a.ts") == pytest.approx(composite.frames, abs=1)
+
+
+async def test_nobody_listens_and_then_somebody(
+    composite: Composite, output: Outputs, tmp_path: Path
+) -> None:
+    port = free_port(socket.SOCK_DGRAM)
+    address = parse_address(f"srt://127.0.0.1:{port}?passphrase=not.for.logs")
+    one = output(lambda: SrtConnection(address, composite.streams))
+    one.put(composite.packets)
+    await until(lambda: one.status().state == "reconnecting", "it has failed")
+    assert "The listener cannot be reached" in one.status().error
+    assert "not.for.logs" not in one.status().error
+    with listener(port, tmp_path / "a.ts", "&passphrase=not.for.logs"):
+
+        def sent() -> bool:
+            if one.status().state != "active":
+                one.put(composite.packets)
+            return one.status().state == "active"
+
+        await until(sent, "it is connected", deadline=30, interval=0.5)
+        assert one.status().retries >= 1
+
+
+def test_without_ffmpeg_it_says_what_to_install(
+    composite: Composite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(OutputError, match="apt-get install ffmpeg") as caught:
+        SrtConnection(parse_address("srt://127.0.0.1:9000"), composite.streams)
+    assert caught.value.permanent
