@@ -2,34 +2,27 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from struct import Struct
 from typing import Literal
 
 from sfu.forward.fanout import TrackSource
 from sfu.forward.flow import Flow
 from sfu.forward.lane import Lane, Numbers
-from sfu.forward.layout import HeaderLayout, Template
+from sfu.forward.layout import HeaderLayout
 from sfu.forward.munger import SequenceMunger, TimestampMunger
 from sfu.forward.projection import projection_for
-from sfu.forward.projection.base import NO_PATCH, Patch, PlainProjection, Projection
+from sfu.forward.projection.base import PlainProjection, Projection
+from sfu.forward.repair import Repair, patched
 from sfu.forward.reports import Reports
-from sfu.forward.resends import Resends
 from sfu.forward.run import single_run
 from sfu.transport.srtp import REPLAY_WINDOW, SEND_WINDOW, SrtpSession
-from sfu.wire.extensions import encode_abs_send_time
 from sfu.wire.ntp import to_ntp
 from sfu.wire.parameters import Codec, Kind, SendParameters
 from sfu.wire.rtcp import ReportBlock, SenderReport
 from sfu.wire.rtp import RtpPacket
 
-_PATCH = Struct("!HII").pack_into  # sequence number, timestamp, SSRC: bytes 2 to 12
-
 SETTLING_TIME = 1.0  # s after a switch in which late packets of the stream before may come
 HIGHEST = 7  # of all spatial and temporal layers that there can be: whatever there is
 MAX_CAPTURE_GAP = 1.0  # s by which capture clocks may differ from arrival before they are wrong
-PADDING = 255  # bytes, the most that a packet can have
-PROBE_EXCESS = 1.2  # of the bytes that are missing, for the last packet
-PROBE_REACH = 64  # packets; older ones would look like a stall to the receiver
 
 ForwarderState = Literal["waiting", "active", "unsupported"]
 
@@ -105,10 +98,14 @@ class Forwarder:
         self._looked_at = 0.0
         self._flow: Flow | None = None
         self._counted = (0, 0)
-        self._rtx_sequence = first_sequence_number
-        self._plain_extensions: tuple[tuple[int, str], ...] = ()
-        self._plain_from = self._sequence.next
-        self._resends = Resends()
+        self._repair = Repair(
+            self._sequence,
+            layout=layout,
+            ssrc=ssrc,
+            rtx_ssrc=rtx_ssrc,
+            lane=lane,
+            first_sequence_number=first_sequence_number,
+        )
         self._reports = Reports(self.kind)
         self._packets = self._octets = 0
 
@@ -177,7 +174,7 @@ class Forwarder:
         """
         self.layout = layout
         self._nack = parameters.nack
-        self._plain_from = self._sequence.next
+        self._repair.renegotiate(layout)
         self.pause()
 
     @property
@@ -310,9 +307,9 @@ class Forwarder:
             self._settled_at = now + SETTLING_TIME
         if packet.frame.__class__ is not self._frames:
             self._frames = packet.frame.__class__
-            self._projection = projection_for(packet.frame)
+            self._projection = self._repair.projection = projection_for(packet.frame)
         self._projection.start(packet)
-        self._note_extensions(source.sent_extensions())
+        self._repair.note_extensions(source.sent_extensions())
         self._timestamp.start(
             packet.ssrc,
             packet.timestamp,
@@ -362,15 +359,15 @@ class Forwarder:
         sent, timestamp_offset = mapped
         if self._sequence.next - sent > self._window:
             # Repaired so late that SRTP leaves only the retransmission stream for it.
-            if self._resend(packet, patch, sent, timestamp_offset, extensions, now=now):
-                self._resends.sent += 1
+            if self._repair.send(packet, patch, sent, timestamp_offset, extensions, now=now):
+                self._repair.counts.sent += 1
             return
         template = self.layout.template(packet, extensions, descriptor=patch.descriptor)
         if template is None:
             self._sequence.drop(packet.ssrc, packet.index)
             return
         # Not at once: behind what the lane still holds back, and paced like it.
-        data = _patched(template, patch)
+        data = patched(template, patch)
         run = single_run(packet, bytes(data), sent, template.sequence_offset)
         self.lane.add((run, (0, timestamp_offset, self.ssrc, None)))
         self._packets += 1
@@ -421,66 +418,14 @@ class Forwarder:
         if source is None or target is None or not self._nack:
             return
         self._settle()
-        resends = self._resends
-        extensions = source.sent_extensions()
-        for sequence_number in lost:
-            sent = self._sequence.unwrap(sequence_number)
-            if sent < self._key_sent or not resends.may(sent, self._reports.round_trip, now=now):
-                continue
-            origin = self._sequence.reverse(sent)
-            packet = source.cached_packet(origin[0], origin[1]) if origin else None
-            patch: Patch | None = None
-            if packet is not None:
-                patch = self._projection.accept(packet, spatial=target[0], temporal=target[1])
-            if origin is None or packet is None or patch is None:
-                resends.not_found += 1
-                continue
-            if not self.lane.may_repair(packet.size, now=now):
-                return
-            if self._resend(packet, patch, sent, origin[2], extensions, now=now):
-                resends.note(sent, now=now)
-            else:
-                resends.not_found += 1
-
-    def _resend(
-        self,
-        packet: RtpPacket,
-        patch: Patch,
-        sent: int,
-        timestamp_offset: int,
-        extensions: tuple[tuple[int, str], ...],
-        *,
-        now: float,
-        cluster: int = 0,
-    ) -> bool:
-        template = self.layout.template(packet, extensions, descriptor=patch.descriptor)
-        if template is None:
-            return False
-        data = _patched(template, patch)
-        timestamp = (packet.timestamp + timestamp_offset) & 0xFFFFFFFF
-        rtx_payload_type = self.layout.rtx.get(data[1] & 0x7F)
-        if rtx_payload_type is None or self.rtx_ssrc is None:
-            # Plain retransmission: the same packet, to the last bit (see `HeaderLayout`), or none.
-            self._note_extensions(extensions)
-            if sent < self._plain_from or patch.marker or patch.descriptor is not None:
-                return False
-            _PATCH(data, 2, sent & 0xFFFF, timestamp, self.ssrc)
-            return self.lane.send(data, 0, now=now)
-        start = template.payload_offset
-        data[start:start] = (sent & 0xFFFF).to_bytes(2)
-        data[1] = (data[1] & 0x80) | rtx_payload_type
-        _PATCH(data, 2, self._rtx_sequence & 0xFFFF, timestamp, self.rtx_ssrc)
-        self._rtx_sequence += 1
-        if template.send_time_offset:
-            offset = template.send_time_offset
-            data[offset : offset + 3] = encode_abs_send_time(now)
-        return self.lane.send(data, template.sequence_offset, now=now, cluster=cluster)
-
-    def _note_extensions(self, extensions: tuple[tuple[int, str], ...]) -> None:
-        """What was sent with others would not look the same any more."""
-        if extensions != self._plain_extensions:
-            self._plain_extensions = extensions
-            self._plain_from = max(self._plain_from, self._sequence.next)
+        self._repair.answer(
+            lost,
+            source,
+            target,
+            oldest=self._key_sent,
+            round_trip=self._reports.round_trip,
+            now=now,
+        )
 
     def probe(self, size: int, cluster: int, *, now: float) -> int:
         """Send packets of the last moment again, over RTX, to see whether more goes through.
@@ -495,47 +440,12 @@ class Forwarder:
         Returns:
             Bytes sent; padding fills up what there is nothing to repeat for, 0 without RTX.
         """
-        total = self._repeat(size, cluster, now=now)
-        while total < size and self.rtx_ssrc is not None:
-            if not self._send_padding(cluster, now=now):
-                break
-            total += PADDING
-        return total
-
-    def _repeat(self, size: int, cluster: int, *, now: float) -> int:
         source, target = self._source, self._target
-        if source is None or target is None or self.rtx_ssrc is None or not self._flowing:
-            return 0
-        self._settle()
-        extensions = source.sent_extensions()
         total = 0
-        sent = self._sequence.next
-        while total < size and sent > self._sequence.next - PROBE_REACH:
-            sent -= 1
-            origin = self._sequence.reverse(sent)
-            packet = source.cached_packet(origin[0], origin[1]) if origin else None
-            if origin is None or packet is None or not packet.payload:
-                continue
-            if packet.size > PROBE_EXCESS * (size - total):
-                continue  # a thin path would take long over what is not needed
-            patch = self._projection.accept(packet, spatial=target[0], temporal=target[1])
-            if patch is not None and self._resend(
-                packet, patch, sent, origin[2], extensions, now=now, cluster=cluster
-            ):
-                total += packet.size
-        return total
-
-    def _send_padding(self, cluster: int, *, now: float) -> bool:
-        """Send a packet of padding alone (RFC 3550 5.1) over RTX: there it leaves no gap."""
-        assert self.rtx_ssrc is not None
-        payload_type = next(iter(self.layout.rtx.values()), None)
-        if payload_type is None:
-            return False
-        header, sequence_offset = self.layout.padding_header(payload_type, now)
-        data = bytearray(header) + bytes(PADDING - 1) + bytes((PADDING,))
-        _PATCH(data, 2, self._rtx_sequence & 0xFFFF, 0, self.rtx_ssrc)
-        self._rtx_sequence += 1
-        return self.lane.send(data, sequence_offset, now=now, cluster=cluster)
+        if source is not None and target is not None and self._flowing:
+            self._settle()
+            total = self._repair.repeat(size, cluster, source, target, now=now)
+        return total + self._repair.pad(size - total, cluster, now=now)
 
     def request_key_frame(self, *, now: float) -> None:
         """The subscriber cannot go on without one (PLI, FIR)."""
@@ -579,22 +489,9 @@ class Forwarder:
         return ForwarderStats(
             packets=self._packets,
             octets=self._octets,
-            retransmitted=self._resends.sent,
-            not_found=self._resends.not_found,
+            retransmitted=self._repair.counts.sent,
+            not_found=self._repair.counts.not_found,
             fraction_lost=self._reports.fraction_lost,
             round_trip=self._reports.round_trip,
             jitter=self._reports.jitter,
         )
-
-
-def _patched(template: Template, patch: Patch) -> bytearray:
-    """The packet with what its projection wants changed."""
-    data = bytearray(template.data)
-    if patch is not NO_PATCH:
-        start = template.payload_offset
-        for offset, value in patch.payload:
-            position = start + offset
-            data[position : position + len(value)] = value
-        if patch.marker:
-            data[1] |= 0x80
-    return data
