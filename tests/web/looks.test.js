@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { enumerate } from "../../web/page/arrivals.js";
 import { loudness } from "../../web/page/meter.js";
-import { plain, shownName } from "../../web/page/names.js";
+import { enumerate, plain, shownName } from "../../web/page/names.js";
 import { initials } from "../../web/page/tile.js";
 import {
   explain,
@@ -10,6 +9,8 @@ import {
   explainDevices,
   explainError,
   explainMissing,
+  explainRecorded,
+  explainRecordingEnd,
 } from "../../web/page/words.js";
 
 test("initials are of the first and the last word", () => {
@@ -68,4 +69,19 @@ test("a name cannot turn round the words beside it", () => {
   assert.equal(plain("\u2066B\u2067e\u2068n\u2069"), "Ben");
   assert.equal(plain("שלום"), "שלום");
   assert.equal(shownName({ name: "\u202e \u202c", identity: "ann\u202e" }), "ann");
+});
+
+test("who records is named, the server is not", () => {
+  assert.equal(explainRecorded([""]), "This room is recorded");
+  assert.equal(explainRecorded(["Ann"]), "Ann records this room");
+  assert.equal(explainRecorded(["You"]), "You record this room");
+  assert.equal(explainRecorded(["Ann", "", "Ben", "Ann"]), "Ann and Ben record this room");
+});
+
+test("the end of a recording is told once, and why it failed to those who may know", () => {
+  const states = ["starting", "active", "finishing", "complete"];
+  const told = states.map((state) => explainRecordingEnd(state, ""));
+  assert.deepEqual(told, ["", "", "The recording has ended", ""]);
+  assert.match(explainRecordingEnd("failed", "no space left"), /no space left/);
+  assert.equal(explainRecordingEnd("failed", ""), "The recording has ended too early");
 });

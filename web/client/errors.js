@@ -14,7 +14,7 @@
  *   | "bad_request" | "malformed" | "unauthorized" | "not_allowed" | "room_not_found" | "room_full"
  *   | "server_full" | "participant_not_found" | "track_not_found" | "too_many_tracks" | "too_large"
  *   | "rate_limited" | "negotiation_failed" | "codec_unsupported" | "already_joined" | "not_joined"
- *   | "resume_failed" | "limit_reached" | "conflict" | "server_shutdown" | "internal_error"
+ *   | "recording_not_found" | "resume_failed" | "limit_reached" | "conflict" | "server_shutdown" | "internal_error"
  * )} RequestErrorCode
  */
 

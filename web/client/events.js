@@ -12,6 +12,7 @@
 /** @typedef {import("./protocol.js").MediaInfo} MediaInfo */
 /** @typedef {import("./protocol.js").Quality} Quality */
 /** @typedef {import("./protocol.js").RoomInfo} RoomInfo */
+/** @typedef {import("./protocol.js").RoomRecording} RoomRecording */
 
 /**
  * @typedef {object} ConnectOptions
@@ -87,6 +88,8 @@
  * @property {{state: ConnectionState, reason: string, message: string}} statechange
  * @property {{participant: LocalParticipant}} localparticipantupdated
  * @property {{room: RoomInfo}} roomupdated
+ * @property {{recording: RoomRecording, existing: boolean}} recordingchanged existing: it was there
+ *   before this client
  * @property {ReceivedData} data
  * @property {SfuError} error what fails where nobody waits for it
  */

@@ -220,6 +220,11 @@ export class LocalParticipant {
     return [...this.tracks].find((track) => track.source === source);
   }
 
+  /** Whether the server lets this client start and stop recordings. */
+  get mayRecord() {
+    return this.permissions?.can_record ?? false;
+  }
+
   /**
    * Whether the server would take such a track.
    * @param {Source} source

@@ -16,6 +16,7 @@
  * @property {boolean} can_update_own_metadata
  * @property {boolean} hidden
  * @property {boolean} recorder
+ * @property {boolean} [can_record] an older server does not say
  */
 
 /**
@@ -51,12 +52,31 @@
  * @property {number} num_participants
  */
 
+/** @typedef {"starting" | "active" | "finishing" | "complete" | "failed"} RecordingState */
+
+/**
+ * What everybody may know of a recording of the room.
+ * @typedef {object} RoomRecording
+ * @property {string} id
+ * @property {"tracks" | "composite"} mode
+ * @property {RecordingState} state
+ * @property {string} started_by identity, empty for the server itself
+ * @property {number} started_at Unix time in seconds
+ * @property {string} error
+ */
+
+/**
+ * What to record and how; see PROTOCOL.md for all of it.
+ * @typedef {{mode?: "tracks" | "composite"} & Record<string, unknown>} RecordingRequest
+ */
+
 /**
  * @typedef {object} Joined
  * @property {"joined"} type
  * @property {ParticipantInfo} participant this client
  * @property {RoomInfo} room
  * @property {ParticipantInfo[]} participants the others
+ * @property {RoomRecording[]} [recordings] that go on; an older server does not say
  * @property {RTCIceServer[]} ice_servers
  * @property {number} grace_period seconds for which a lost session can be resumed
  * @property {string} resume_secret
@@ -207,6 +227,7 @@
  *   | DataMessage
  *   | MediaState
  *   | {type: "room_updated", room: RoomInfo}
+ *   | {type: "recording_changed", recording: RoomRecording}
  *   | {type: "disconnected", reason: string, message: string}
  * )} ServerEvent
  */

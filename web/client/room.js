@@ -17,6 +17,7 @@ import { LocalTracks } from "./local_tracks.js";
 import { LocalParticipant } from "./participant.js";
 import { PROTOCOL_VERSION } from "./protocol.js";
 import { Publisher } from "./publisher.js";
+import { Recordings } from "./recordings.js";
 import { Roster } from "./roster.js";
 import { Showing } from "./showing.js";
 import { Subscriber } from "./subscriber.js";
@@ -35,8 +36,10 @@ import { TrackSettingsSender } from "./track_settings.js";
 /** @typedef {import("./protocol.js").DataMessage} DataMessage */
 /** @typedef {import("./protocol.js").Joined} Joined */
 /** @typedef {import("./protocol.js").Quality} Quality */
+/** @typedef {import("./protocol.js").RecordingRequest} RecordingRequest */
 /** @typedef {import("./protocol.js").Request} Request */
 /** @typedef {import("./protocol.js").RoomInfo} RoomInfo */
+/** @typedef {import("./protocol.js").RoomRecording} RoomRecording */
 /** @typedef {import("./protocol.js").ServerEvent} ServerEvent */
 /** @typedef {import("./protocol.js").Target} Target */
 /** @typedef {import("./protocol.js").TrackSettings} TrackSettings */
@@ -84,6 +87,7 @@ export class Room extends Emitter {
     this.emit(name, /** @type {any} */ (detail));
     if (name === "trackpublished") this.#attach(); // its media may have been faster
   });
+  #recordings = new Recordings((detail) => this.emit("recordingchanged", detail));
   #settings = new TrackSettingsSender(this.#request);
   #showing = new Showing((track, exposure) => this.#settings.change(track, exposure));
   #subscriptions = new Subscriptions(this.#roster, this.#request, (name, detail) => {
@@ -104,6 +108,11 @@ export class Room extends Emitter {
   /** The others, by sid. @returns {ReadonlyMap<string, Participant>} */
   get participants() {
     return this.#roster.participants;
+  }
+
+  /** Recordings of the room that go on, by id. @returns {ReadonlyMap<string, RoomRecording>} */
+  get recordings() {
+    return this.#recordings.running;
   }
 
   /**
@@ -255,6 +264,25 @@ export class Room extends Emitter {
   }
 
   /**
+   * Has the server record the room; `recordingchanged` tells what comes of it.
+   * @param {RecordingRequest} [options] every track by itself when left out
+   * @returns {Promise<string>} the recording's id
+   * @throws {SfuError} the server refuses
+   */
+  async startRecording(options = {}) {
+    const reply = await this.#request({ type: "start_recording", options });
+    return reply["recording"].id;
+  }
+
+  /**
+   * Ends a recording of the room.
+   * @param {string} id
+   */
+  async stopRecording(id) {
+    await this.#request({ type: "stop_recording", recording: id });
+  }
+
+  /**
    * Sends a message to others.
    * @param {string | ArrayBuffer | ArrayBufferView} payload text is sent as UTF-8
    * @param {DataOptions} [options]
@@ -301,6 +329,7 @@ export class Room extends Emitter {
     this.#settings.renew();
     if (this.#watching) this.#askForReports();
     this.#roster.replace(snapshot.participants);
+    this.#recordings.replace(snapshot.recordings ?? []);
     if (snapshot.resumed) {
       this.#subscriber?.resume();
       this.#localTracks.reconcile(snapshot.participant.tracks);
@@ -366,6 +395,7 @@ export class Room extends Emitter {
     this.#setSpeakers([]);
     this.local.quality = null;
     this.#roster.replace([]);
+    this.#recordings.replace([]);
     this.#localTracks.clear();
   }
 
@@ -428,6 +458,8 @@ export class Room extends Emitter {
       case "room_updated":
         this.info = message.room;
         return this.emit("roomupdated", { room: message.room });
+      case "recording_changed":
+        return this.#recordings.change(message.recording);
       default:
         return undefined; // a newer server may say more
     }

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { enumerate } from "./names.js";
 import { toast } from "./toasts.js";
 
 const TOGETHER = 1_200; // ms; who comes within this time is named in one breath
@@ -36,14 +37,4 @@ export class Arrivals {
     if (left.size) toast(`${enumerate([...left])} left`);
     this.clear();
   }
-}
-
-/**
- * Names as one would say them.
- * @param {string[]} names one or more
- */
-export function enumerate(names) {
-  const [first, second, third] = names;
-  if (names.length > 3) return `${first} and ${names.length - 1} others`;
-  return third === undefined ? names.join(" and ") : `${first}, ${second} and ${third}`;
 }

@@ -13,6 +13,7 @@ import { setIcon } from "./icons.js";
 import { plain, shownName } from "./names.js";
 import { Panel } from "./panel.js";
 import { People } from "./people.js";
+import { Recording } from "./recording.js";
 import { Sound } from "./sound.js";
 import { Speaking } from "./speaking.js";
 import { Stage } from "./stage.js";
@@ -85,6 +86,7 @@ export class Call {
   #broadcast;
   #speaking;
   #unseen;
+  #recording;
 
   /**
    * @param {Room} room
@@ -106,6 +108,7 @@ export class Call {
     this.#chat = new Chat(room, () => this.#panel.messageReceived());
     this.#speaking = new Speaking(room, meter, (keys) => this.#stage.mark(keys));
     this.#unseen = new Unseen(room, devices);
+    this.#recording = new Recording(room, (error) => this.#complain(error));
     this.#broadcast = new Broadcast(room, devices, {
       preferredCodec,
       failed: (error) => this.#complain(error),
@@ -265,6 +268,7 @@ export class Call {
     this.#renderDevice("microphone", "Alt+M");
     this.#renderDevice("camera", "Alt+V");
     this.#unseen.render();
+    this.#recording.render();
     const note = byId("call-devices-note", HTMLElement);
     note.textContent = explainDevices(this.#devices.problems);
     note.hidden = !note.textContent;

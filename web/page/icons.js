@@ -9,6 +9,7 @@ const MICROPHONE = "M12 3a3 3 0 0 1 3 3v5a3 3 0 0 1-6 0V6a3 3 0 0 1 3-3z";
 const STAND = "M6 11a6 6 0 0 0 12 0M12 17v4M9 21h6";
 const CAMERA = "M4 6h10a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2V8a2 2 0 0 1 2-2z";
 const LENS = "M16 10.5 22 7v10l-6-3.5";
+const CIRCLE = "M12 12m-8.5 0a8.5 8.5 0 1 0 17 0a8.5 8.5 0 1 0-17 0";
 const STROKE = "M3 3l18 18";
 const SCREEN =
   "M4 4h16a2 2 0 0 1 2 2v9a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2zM8 21h8M12 17v4";
@@ -39,6 +40,8 @@ const PATHS = {
   done: "M5 12.5l5 5L19.5 7",
   pin: "M9 3h6M10 3v6l-3 4v2h10v-2l-3-4V3M12 15v6",
   chart: "M4 20h16M7 16v-4M12 16V6M17 16v-7",
+  record: CIRCLE + "M12 12m-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0",
+  "record-stop": CIRCLE + "M9 9h6v6H9z",
   close: "M6 6l12 12M18 6 6 18",
   send: "M4 12 20 4l-6 16-3-7z",
   speaker: "M4 9.5v5h3.5L12 19V5L7.5 9.5zM15.5 9a4 4 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11",

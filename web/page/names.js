@@ -22,3 +22,13 @@ export function plain(text) {
 export function shownName({ name, identity }) {
   return plain(name).trim() || plain(identity);
 }
+
+/**
+ * Names as one would say them.
+ * @param {string[]} names one or more
+ */
+export function enumerate(names) {
+  const [first, second, third] = names;
+  if (names.length > 3) return `${first} and ${names.length - 1} others`;
+  return third === undefined ? names.join(" and ") : `${first}, ${second} and ${third}`;
+}
