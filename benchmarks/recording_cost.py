@@ -16,7 +16,6 @@ from pathlib import Path
 
 from benchmarks.micro.packets import FRAME, SIZE, stream
 from benchmarks.micro.sending import LAYOUTS, Source, connected
-from recorder.files.names import DEFAULT_TEMPLATE
 from recorder.link.messages import (
     RecordingOrder,
     StartRecording,
@@ -28,6 +27,7 @@ from recorder.link.messages import (
 from recorder.link.process import RecorderProcess
 from recorder.link.tap import TrackTap
 from recorder.values import ENDED, RecordingRequest, TrackInfo
+from sfu.config import Config
 from sfu.net import mmsg
 from sfu.net.datagrams import UdpCounters
 from sfu.transport.outbox import Outbox
@@ -102,7 +102,7 @@ async def record(clip: Clip, frames: list[list[RtpPacket]], tracks: int) -> tupl
             "room",
             RecordingRequest(),
             str(Path(root)),
-            DEFAULT_TEMPLATE,
+            Config().recording_template,
             0,
             "",
             time.time(),

@@ -162,7 +162,10 @@ class RoomObserver:
         )
         self._link.tell(TrackCame(recording, tap.handle, info, self._time()))
         track.fanout.add_sink(tap)
-        track.participant.wish(track, tap, HIGHEST, now=self._clock())
+        now = self._clock()
+        track.participant.wish(track, tap, HIGHEST, now=now)
+        if track.kind == "video":
+            tap.request_key_frame(now=now)
 
     def _forget(self, sid: str) -> None:
         recorded = self._taps.pop(sid, None)

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from recorder.files.names import DEFAULT_TEMPLATE
 from recorder.link.messages import RecordingOrder
 from recorder.values import RecordingRequest
+from sfu.config import Config
 
 UNIX = 1_700_000_000.0  # when the clocks of virtual servers were at zero
 
@@ -19,7 +19,7 @@ def order(root: Path | str = "/nowhere", id: str = "RC_1", **fields: Any) -> Rec
             "room": "room",
             "request": request,
             "root": str(root),
-            "template": DEFAULT_TEMPLATE,
+            "template": Config().recording_template,
             "free_space": 0,
             "started_by": "ann",
             "started_at": UNIX + 1000.0,

@@ -8,19 +8,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
 
 from recorder.files.manifest import Manifest
 from recorder.files.manifest_file import FILE_NAME, ManifestFile
+from recorder.files.recovery import recover
 from recorder.folders import folder_of
 from recorder.link import supervisor as module
+from recorder.link.messages import StartRecording, TrackCame
+from recorder.link.process import RecorderProcess
 from recorder.link.supervisor import RecorderSupervisor
-from recorder.values import RecordingStatus
+from recorder.link.tap import TrackTap
+from recorder.values import RecordingStatus, TrackInfo
 from sfu.errors import LocalError
 from sfu.room.room import Room
 from tests.recorder.files.probe import decode, ffprobe
+from tests.recorder.link.exact_camera import WALL_OFFSET, ExactCamera
 from tests.recorder.link.orders import order
 from tests.support.clients import Client, clients_of
 from tests.support.media import PictureTrack, ToneTrack, dominant_frequency, picture, psnr
@@ -127,6 +133,42 @@ async def test_a_room_is_recorded_through_the_death_of_the_recorder(tmp_path):
     check_media(made.folder, manifest)
     starts = [track.segments[0].start for track in manifest.tracks]
     assert all(abs(one - other) < 1.0 for one, other in pairwise(starts))
+
+
+async def test_whenever_a_recorder_is_killed_at_most_two_seconds_are_lost(tmp_path):
+    """Four of them, each at a moment of its own."""
+    rng = Random(1)
+    camera = ExactCamera()
+    orders = [order(tmp_path, f"RC_{number}", started_at=time.time()) for number in range(4)]
+    processes = [RecorderProcess(lambda _: None, lambda: None) for _ in orders]
+    info = TrackInfo("TR_v", "PA_ann", "ann", "video", "camera")
+    for one, process in zip(orders, processes, strict=True):
+        process.link.tell(StartRecording(one, WALL_OFFSET))
+        tap = TrackTap(camera, process.link, one.id, wall_offset=WALL_OFFSET)
+        process.link.tell(TrackCame(one.id, tap.handle, info, time.time()))
+        camera.taps.append(tap)
+    sending = asyncio.create_task(camera.run())
+    files = [folder_of(one) / "ann-camera.mkv" for one in orders]
+    await until(
+        lambda: all(file.exists() and file.stat().st_size for file in files),
+        "all write",
+        deadline=60,
+    )
+    sent = []
+    for process in processes:
+        await asyncio.sleep(rng.uniform(0, 0.5))
+        os.kill(process.pid, signal.SIGKILL)
+        sent.append(camera.newest)
+    sending.cancel()
+    for process in processes:
+        await process.close()
+    for one, last in zip(orders, sent, strict=True):
+        manifest = recover(folder_of(one))
+        assert manifest.state == "complete"
+        ((segment,),) = [track.segments for track in manifest.tracks]
+        lost = last - manifest.started_at - segment.start - segment.duration
+        assert -0.01 < lost < 2.0
+        assert decode(folder_of(one) / segment.file)
 
 
 async def test_several_recordings_share_a_process_which_ends_with_the_last(tmp_path):
