@@ -48,12 +48,23 @@ test("scalable codecs have their sizes in one stream", () => {
   assert.equal(chooseEncodings(camera({ preferredCodec: "H264" }), HD).length, 3);
 });
 
-test("a screen is encoded once, unless that is asked for", () => {
+test("a screen is encoded in its own size, and in half of it for thin paths", () => {
   const screen = { kind: "video", source: "screen_share", options: {} };
-  const [one, ...others] = chooseEncodings(screen, { width: 1920, height: 1080 });
+  const [small, full, ...others] = chooseEncodings(screen, { width: 1920, height: 1080 });
   assert.deepEqual(others, []);
-  assert.equal(one.scalabilityMode, "L1T3");
-  assert.equal(chooseEncodings({ ...screen, options: { simulcast: true } }, HD).length, 3);
+  assert.deepEqual([small.rid, full.rid], ["l", "h"]);
+  assert.deepEqual([small.scaleResolutionDownBy, full.scaleResolutionDownBy], [2, 1]);
+  assert.deepEqual([small.scalabilityMode, full.scalabilityMode], ["L1T3", "L1T3"]);
+  assert.ok(Number(small.maxBitrate) < Number(full.maxBitrate));
+});
+
+test("one encoding is enough where its layers or its limit make another useless", () => {
+  const screen = { kind: "video", source: "screen_share" };
+  for (const options of [{ simulcast: false }, { preferredCodec: "AV1" }, { maxBitrate: 100_000 }]) {
+    const [one, ...others] = chooseEncodings({ ...screen, options }, HD);
+    assert.deepEqual(others, []);
+    assert.equal(one.scalabilityMode, "L1T3");
+  }
   assert.equal(chooseEncodings(camera({ simulcast: false }), HD).length, 1);
 });
 

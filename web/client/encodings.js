@@ -22,6 +22,13 @@ const LEAST_FOR_TWO = 480; // px
 
 const SCREEN_BITRATE = 2_500_000; // bit/s; sharp text that scrolls
 
+/**
+ * A screen for those on thin paths, who get nothing else. Not in its own size with few frames:
+ * Chromium limits all encodings of one size to the frame rate of the slowest. Few frames of the
+ * full size are in the lowest temporal layer, and come before this one (useful_layers).
+ */
+const SMALL_SCREEN = { rid: "l", maxBitrate: 300_000, scaleResolutionDownBy: 2 };
+
 const SCALABLE = new Set(["VP9", "AV1"]);
 
 /**
@@ -31,7 +38,9 @@ const SCALABLE = new Set(["VP9", "AV1"]);
  * @returns {Encoding[]}
  */
 export function chooseEncodings({ kind, source, options }, size) {
-  const { preferredCodec, maxBitrate, maxFramerate, simulcast = source === "camera" } = options;
+  const screen = source === "screen_share";
+  const { preferredCodec, maxBitrate, maxFramerate, simulcast = source === "camera" || screen } =
+    options;
   /** @param {number} [bitrate] @returns {Encoding} */
   const limits = (bitrate = maxBitrate) => ({
     ...(bitrate && { maxBitrate: bitrate }),
@@ -40,9 +49,18 @@ export function chooseEncodings({ kind, source, options }, size) {
   if (kind === "audio") return [limits()];
   // Three temporal layers cost little, and half or a quarter of the frames can be had of them.
   const single = { ...limits(maxBitrate ?? usualBitrate(source, size)), scalabilityMode: "L1T3" };
+  const scalable = Boolean(preferredCodec && SCALABLE.has(preferredCodec));
+  if (screen) {
+    const usual = maxBitrate ?? SCREEN_BITRATE;
+    if (!simulcast || scalable || usual <= SMALL_SCREEN.maxBitrate) return [single];
+    return [
+      { ...single, ...SMALL_SCREEN },
+      { ...single, rid: "h", scaleResolutionDownBy: 1 },
+    ];
+  }
   const count = simulcast ? layerCount(size) : 1;
   if (count === 1) return [single];
-  if (preferredCodec && SCALABLE.has(preferredCodec)) {
+  if (scalable) {
     return [{ ...single, scalabilityMode: `L${count}T3_KEY` }];
   }
   return LAYERS.slice(0, count).map(({ rid, maxBitrate: usual }, index) => ({
