@@ -15,6 +15,7 @@ from sfu.congestion.loss import LossBound
 from sfu.congestion.overuse import OveruseDetector, State
 from sfu.congestion.probe import ProbeCluster, ProbeController
 from sfu.congestion.queue_delay import QueueDelay
+from sfu.congestion.ramp import Ramp
 from sfu.congestion.rate_control import SHALLOW_QUEUE, RateControl
 from sfu.congestion.remb import ReportControl
 from sfu.congestion.round_trip import RoundTrip
@@ -31,6 +32,7 @@ SHORT_QUEUE = 0.15  # s; a key frame makes as much, and it is gone in less than 
 SHADOW_TIME = 2.0  # s after a probe in which the queue that it made is no overuse …
 SHADOW_REST = 0.5  # s; … and after a decrease, only for so long
 SHADOW_SIZE = 1.3  # of its size: bursts are filled up with whole packets
+PROBED_QUEUE = 0.25  # s of another flow's queue: a probe would overflow it
 FALL_BACK = 5.0  # s without transport-wide feedback, while other reports come
 
 
@@ -53,7 +55,8 @@ class BandwidthEstimator:
         state: What the delay tells.
         mode: What the estimate rests on.
         acknowledged_bitrate: What arrives, bit/s; None while it is not known.
-        carried: What arrives now while all of it does, with a short queue at most, bit/s; else 0.
+        carried: What arrives now while all of it does, with a short queue (of ours) at most, bit/s;
+            else 0.
             The estimate may be less, until that queue has gone.
         queue_delay: Seconds that packets wait in queues of the path.
     """
@@ -81,6 +84,7 @@ class BandwidthEstimator:
             start=start, minimum=minimum, maximum=maximum, unlimited=unlimited
         )
         self._probes = ProbeController()
+        self._ramp = Ramp()
         # Of the last probe: until when, its bytes, and the queue before it.
         self._shadow: tuple[float, int, float] = (-math.inf, 0, 0.0)
         self._heard: float | None = None  # anything
@@ -190,7 +194,9 @@ class BandwidthEstimator:
         recent = self._received.recent()
         came = acknowledged
         self.carried = 0.0
-        whole = queue <= max(SHORT_QUEUE, shadow) and self._losses.bound == math.inf
+        whole = self._losses.bound == math.inf and (
+            queue <= max(SHORT_QUEUE, shadow) or self._rates.contended
+        )
         if came is not None and whole:
             self.carried = came if recent is None else max(came, recent[0])
         if not (overusing or max(queue, latest) >= SHALLOW_QUEUE):
@@ -214,6 +220,9 @@ class BandwidthEstimator:
             gentle=gentle,
             now=now,
         )
+        if rates.contended and overusing:
+            overusing = False
+            self.state = "normal"  # nothing that sending less would change
         if overusing or rates.estimate < before:
             self._probes.overused(now=now)
             if self._shadow[0] > now + SHADOW_REST:
@@ -230,6 +239,10 @@ class BandwidthEstimator:
             round_trip=round_trip,
             now=now,
         )
+        if rates.contended and self._losses.lift():
+            # Who shares a queue with a TCP shares its losses.
+            rates.yield_to_others(now=now)
+            bound = math.inf
         self.estimate = max(min(rates.estimate, bound), rates.minimum)
 
     def _shadow_queue(self, now: float) -> float:
@@ -296,6 +309,8 @@ class BandwidthEstimator:
         """
         if self.mode != "transport_cc" or self.state != "normal":
             return None
+        if self._rates.contended and self.queue_delay > PROBED_QUEUE:
+            return None
         cluster = self._probes.wanted(
             now=now,
             estimate=self.estimate,
@@ -307,6 +322,19 @@ class BandwidthEstimator:
         if cluster is not None:
             self._shadow = (now + SHADOW_TIME, cluster.size, self.queue_delay)
         return cluster
+
+    def ramp(self, *, goal: float, now: float) -> float:
+        """The rate to fill up to with padding, bit/s, where only REMB answers; see `Ramp`."""
+        if self.mode != "remb":
+            self._ramp.stop()
+            return 0.0
+        return self._ramp.update(
+            goal=goal,
+            estimate=self.estimate,
+            bound=self._fallback.remb,
+            loss=self._report_loss,
+            now=now,
+        )
 
     def get_timer(self) -> float | None:
         """When to call `handle_timer`; None while nothing was sent."""

@@ -111,6 +111,13 @@ class LossBound:
         if self.bound < bitrate and now - self._set_at > SETTLED:
             self.bound = bitrate
 
+    def lift(self) -> bool:
+        """Take the bound away; returns whether there was one."""
+        bounded = self.bound < math.inf
+        self.bound = math.inf
+        self._trial = None
+        return bounded
+
     def _judge(
         self,
         total: int,

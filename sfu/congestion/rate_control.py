@@ -26,7 +26,15 @@ SATURATED = 0.9  # of what is sent: less coming is a link that is full
 CLEAR = 0.02  # s; no queue to speak of …
 CLEAR_TIME = 1.0  # s; … for so long: the next queue is another one
 SETTLED = 0.8  # s after a decrease; then all that is acknowledged was sent behind it
-FUTILE = 3  # decreases that did not clear the queue: it is somebody else's
+FUTILE = 3  # decreases that did not clear the queue: it is somebody else's …
+HALF = 0.5  # … so all of them count as one, as a TCP's: this is left of what came before
+DRAINING = 1.15  # of what is sent: more coming is a queue of ours that empties
+FORGET = 0.2  # per s, of the most that came: the path may have become a thin one
+YIELDED = 0.8  # of the most that came
+STANDING_TIME = 0.3  # s
+SHARED_RESPONSE = 1.0  # s; losses are judged over so long, and those of one overflow count once
+SHARED_DECREASE = 0.7  # beside a flow that halves with each loss, if it is a TCP
+RISE = 1.0  # per s: the additive increase beside it, which grows with short round trips, at most
 LONG_QUEUE = 0.15  # s; from here on, whatever does not go through is too much
 SHARED_QUEUE = 0.4  # s; more of somebody else's queue is nothing to live with either
 FLOODED = 0.7  # of what is sent: less coming is far too much, not a few drops of a burst
@@ -79,15 +87,21 @@ class RateControl:
         estimate: Bit/s.
         capacity: What the path was found to carry.
         minimum: Bit/s; the estimate is never lower.
+        contended: Whether another flow keeps a queue that sending less does not clear. It would
+            take all that we give up, and then loss is what tells.
     """
 
     __slots__ = (
+        "_before",
         "_decreased",
         "_futile",
         "_maximum",
+        "_peak",
         "_queued",
+        "_standing",
         "_updated",
         "capacity",
+        "contended",
         "estimate",
         "minimum",
     )
@@ -101,6 +115,10 @@ class RateControl:
         self._decreased = float("-inf")
         self._queued = float("-inf")  # when there was a queue for the last time
         self._futile = 0  # decreases since the queue was clear
+        self._peak = 0.0  # bit/s; the most that came since then
+        self._standing = 0.0  # s for which the queue was none of ours
+        self._before = 0.0  # bit/s that came when it was, for the last time
+        self.contended = False
 
     def update(
         self,
@@ -135,7 +153,12 @@ class RateControl:
             self._queued = now
         elif now - self._queued > CLEAR_TIME:
             self._futile = 0
-        limit = FLOODED if queue < LONG_QUEUE else SATURATED
+            self._before = acknowledged or 0.0
+            self._peak = self._standing = 0.0
+            self.contended = False
+        self._look_for_others(recent, max(queue, latest), elapsed)
+        shared = self._futile >= FUTILE and queue <= SHARED_QUEUE
+        limit = FLOODED if queue < LONG_QUEUE or self.contended else SATURATED
         flooded = (
             not gentle
             and recent is not None
@@ -150,21 +173,43 @@ class RateControl:
                 )
             )
         )
-        shared = self._futile >= FUTILE and queue <= SHARED_QUEUE
-        # A full queue has no trend, but loses. One that sending less does not clear, while what we
-        # send goes through, is kept up by another flow, which would take all that we give up: then
-        # loss is what tells.
-        if (state == "overusing" and not shared) or flooded:
+        # A full queue has no trend, but loses.
+        if (state == "overusing" and not (shared or self.contended)) or flooded:
             if flooded:
                 queue = max(queue, latest)
             self._overuse(acknowledged, recent, round_trip, queue, gentle, now)
-        elif state != "underusing" and acknowledged is not None:
-            # While the queue empties (underusing), the rate is held.
+        elif (state != "underusing" or self.contended) and acknowledged is not None:
+            # While our queue empties (underusing), the rate is held.
             self._increase(acknowledged, round_trip, elapsed)
             settled = now - self._decreased > SETTLED
             if settled and queue < CLEAR and acknowledged > self.estimate:
                 self._set(acknowledged)  # it goes through, and nothing waits
         return self.estimate
+
+    def _look_for_others(
+        self, recent: tuple[float, float] | None, queue: float, elapsed: float
+    ) -> None:
+        """Find out whose the queue is.
+
+        Alone in front of a full link, we get all that it carries, whatever we send, until the queue
+        is gone. When less comes because less is sent, and the queue stays, the rest is another's.
+        """
+        if recent is None or queue < SHALLOW_QUEUE:
+            return
+        came, sent = recent
+        self._peak = max(self._peak * (1 - FORGET * elapsed), came)
+        if queue > SHARED_QUEUE:
+            self._standing = 0.0
+            if self.contended:
+                self.contended = False
+                self._decreased = float("-inf")  # what was spared is due at once
+        elif came > DRAINING * sent:
+            self._standing = 0.0
+        elif came >= SATURATED * sent and came < YIELDED * self._peak:
+            self._standing += elapsed
+            if self._standing >= STANDING_TIME and not self.contended:
+                self.contended = True
+                self._set(max(self.estimate, min(HALF * self._before, HEADROOM * came)))
 
     def prove(self, bitrate: float, *, acknowledged: float | None, full: bool) -> None:
         """Take over what a probe has shown.
@@ -182,6 +227,12 @@ class RateControl:
         elif full and acknowledged is not None:
             self._set(min(self.estimate, max(bitrate, PROVEN * acknowledged)))
 
+    def yield_to_others(self, *, now: float) -> None:
+        """More is lost than usual while `contended`: as a TCP does, send less, once for it all."""
+        if now - self._decreased > SHARED_RESPONSE:
+            self._decreased = now
+            self._set(SHARED_DECREASE * self.estimate)
+
     def follow(self, bitrate: float) -> None:
         """Go on from what is known from elsewhere."""
         self._set(bitrate)
@@ -195,7 +246,10 @@ class RateControl:
             self.capacity.forget()
         estimate = self.estimate
         limit = max(HEADROOM * acknowledged + HEADROOM_BITRATE, estimate)
-        if self.capacity.mean is None:
+        if self.contended:
+            # As a TCP does: a packet more for each round trip.
+            estimate += min(PACKET_BITS / round_trip**2, RISE * estimate) * elapsed
+        elif self.capacity.mean is None:
             estimate += max(INCREASE * estimate, 1000.0) * elapsed
         else:
             # About one packet for each response time.
@@ -228,11 +282,15 @@ class RateControl:
                 # The longer mean still holds what came before the capacity went down, or before
                 # more was sent.
                 came = received
-        too_early = now - self._decreased < round_trip + RESPONSE
+        response = SHARED_RESPONSE if self.contended else round_trip + RESPONSE
+        too_early = now - self._decreased < response
         if too_early and not (saturated and came is not None and came < estimate / 2):
             return
         self._decreased = now
         self._futile += 1
+        if self.contended:
+            self._set(max(DECREASE * (came or 0.0), SHARED_DECREASE * estimate))
+            return
         depth = min(max((queue - SHALLOW_QUEUE) / (DEEP_QUEUE - SHALLOW_QUEUE), 0.0), 1.0)
         factor = GENTLE_DECREASE if gentle else DECREASE - depth * (DECREASE - DEEP_DECREASE)
         if came is None:

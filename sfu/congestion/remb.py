@@ -16,8 +16,8 @@ HEADROOM, HEADROOM_BITRATE = 1.5, 10_000.0  # of what is sent: more than that no
 class ReportControl:
     """A rate that falls with the loss of receiver reports and never passes the last REMB.
 
-    A REMB is an upper bound and no promise: one that claims too much lets the rate rise as without
-    it, by 8 % a second and to 1.5 × of what is really sent.
+    A REMB is an upper bound and no promise: one that claims too much lets the rate rise to 1.5 × of
+    what is really sent, and no further.
 
     Args:
         start: Bit/s before anything is known.
@@ -87,7 +87,10 @@ class ReportControl:
                 estimate *= 1 - fraction_lost / 2
         elif fraction_lost < LOW_LOSS:
             limit = max(HEADROOM * sending + HEADROOM_BITRATE, estimate)
-            estimate = min(estimate * (1 + INCREASE * elapsed), limit)
+            if self.heard_remb(now=now):
+                estimate = limit  # the REMB says how much of it
+            else:
+                estimate = min(estimate * (1 + INCREASE * elapsed), limit)
         self._set(estimate)
 
     def follow(self, estimate: float) -> None:

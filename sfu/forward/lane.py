@@ -54,6 +54,7 @@ class Lane:
         "_pacer",
         "_repair_level",
         "_repaired_at",
+        "_repairs",
         "_timer",
         "_timers",
         "cluster",
@@ -82,6 +83,7 @@ class Lane:
         self._pacer = BurstPacer()
         self._backlog: deque[Piece] = deque()
         self._backlog_size = 0
+        self._repairs: deque[tuple[bytearray, int]] = deque()  # wait behind it
         self._timer: Timer | None = None
         self._repair_level = 0.0
         self._repaired_at = float("-inf")
@@ -91,9 +93,15 @@ class Lane:
         self._estimate = bitrate
         self._allowance = max(BURST, BURST_TIME * FACTOR * bitrate / 8)
 
+    @property
+    def holding(self) -> bool:
+        """Whether media waits for its turn."""
+        return bool(self._backlog)
+
     def close(self) -> None:
         """Nothing is sent any more."""
         self._backlog.clear()
+        self._repairs.clear()
         self._backlog_size = 0
         if self._timer:
             self._timer.cancel()
@@ -172,7 +180,12 @@ class Lane:
         self._backlog_size -= spent
         for piece in ready:
             self._write_all([piece], now)
-        if backlog:
+        while self._repairs and not backlog and spent < budget:
+            data, sequence_offset = self._repairs.popleft()
+            pacer.spent(len(data))
+            spent += len(data)
+            self._send(data, sequence_offset, now, 0)
+        if backlog or self._repairs:
             when = pacer.next_time()
             assert when is not None
             self._timer = self._timers.call_at(max(when, now), self._drain)
@@ -267,14 +280,32 @@ class Lane:
             self.on_sent(sequence, (wire_size,), now, self.cluster)
 
     def send(self, data: bytearray, sequence_offset: int, *, now: float, cluster: int = 0) -> bool:
-        """Number, protect and send one packet; False when it cannot be.
+        """Send what is no fresh media: a packet sent again, or of a probe.
+
+        It counts as sent when the next large frame is paced. What is sent again waits behind media
+        that is held back; a probe gives way.
 
         Args:
             data: The packet, but for its transport-wide sequence number.
             sequence_offset: Where that stands, 0 for nowhere.
             now: Monotonic seconds.
             cluster: Number of the probe that it is part of, 0 for none.
+
+        Returns:
+            Whether it was sent, or will be.
         """
+        if self._estimate:
+            if self._backlog or self._repairs:
+                if cluster:
+                    return False
+                self._repairs.append((data, sequence_offset))
+                return True
+            self._pacer.budget(now=now, estimate=self._estimate)
+            self._pacer.spent(len(data))
+        return self._send(data, sequence_offset, now, cluster)
+
+    def _send(self, data: bytearray, sequence_offset: int, now: float, cluster: int) -> bool:
+        """Number, protect and send one packet; False when it cannot be."""
         transport, outbox = self.transport, self._outbox
         srtp, address = transport.srtp, transport.address
         if srtp is None or address is None:

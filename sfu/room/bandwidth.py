@@ -21,6 +21,9 @@ NOTICE = 0.03  # share by which an estimate must change to be looked at
 CHECK_INTERVAL = 0.05  # s between two looks
 HELD = 6  # feedbacks that are looked at after all when something changes: half a second
 FRESH_TIME = 2.0  # s; two seconds of feedback tell what a path takes
+PAD_INTERVAL = 0.02  # s between two packets or more of padding, where REMB answers
+PAD_LEASE = 0.5  # s; who wants more asks again before that
+MAX_PAD = 6_000  # bytes at once; what could not be sent earlier need not be
 SENDING_INTERVAL = 0.25  # s over which the rate of sending is measured, at least
 
 
@@ -45,6 +48,9 @@ class Bandwidth:
         self._timers = timers
         self._timer: Timer | None = None
         self._probe_timers: list[Timer] = []
+        self._pad_timer: Timer | None = None
+        self._pad_until = float("-inf")
+        self._padded = (0.0, 0)  # when, and what was sent until then
         self._calm = CalmWatch()
         self._ample = False
         self._held: deque[tuple[TransportFeedback, float]] = deque(maxlen=HELD)
@@ -74,7 +80,7 @@ class Bandwidth:
     def close(self) -> None:
         """The transport has ended."""
         self._lane.close()
-        for timer in (self._timer, *self._probe_timers):
+        for timer in (self._timer, self._pad_timer, *self._probe_timers):
             if timer is not None:
                 timer.cancel()
 
@@ -171,8 +177,10 @@ class Bandwidth:
         lost = sum(block.fraction_lost for block in blocks) / 256 / len(blocks)
         if self.trace is not None:
             self.trace.report(lost, round_trip, now=now)
-        sending = None if self.fed else self.sending(now=now)
-        self.estimator.receive_report(lost, round_trip, sending=sending, now=now)
+        if self._started_at is None:
+            self._started_at = now
+        # What has no number, as with REMB, the estimator does not hear of.
+        self.estimator.receive_report(lost, round_trip, sending=self.sending(now=now), now=now)
         self._notice(now)
 
     def _notice(self, now: float) -> None:
@@ -195,16 +203,15 @@ class Bandwidth:
         if not self.fed:
             return
         sending = self.sending(now=now)
+        self._pad(self.estimator.ramp(goal=goal, now=now), forwarders, now)
         cluster = self.estimator.probe(goal=goal, sending=sending, now=now)
         if self.trace is not None:
             self.trace.probe(goal, sending, cluster, now=now)
         if cluster is None:
             return
-        carriers = [forwarder for forwarder in forwarders if forwarder.rtx_ssrc is not None]
-        if not carriers:
+        carrier = _carrier(forwarders)
+        if carrier is None:
             return
-        # Of what flows, packets can be sent again; else it is padding.
-        carrier = max(carriers, key=lambda forwarder: forwarder.current is not None)
         self._probe_timers = [
             self._timers.call_at(
                 now + step * cluster.interval,
@@ -218,6 +225,36 @@ class Bandwidth:
     ) -> None:
         self._lane.cluster = 0 if last else cluster.id
         carrier.probe(cluster.size // cluster.bursts, cluster.id, now=now)
+
+    def _pad(self, rate: float, forwarders: Iterable[Forwarder], now: float) -> None:
+        """Fill up to so many bit/s for a moment, 0 for none."""
+        self._pad_until = now + PAD_LEASE if rate else now
+        if self._pad_timer is not None:
+            self._pad_timer.cancel()
+            self._pad_timer = None
+        carrier = _carrier(forwarders) if rate else None
+        if carrier is not None:
+            if now - self._padded[0] > PAD_LEASE:
+                self._padded = now, self._lane.octets
+            self._send_padding(rate, carrier, now)
+
+    def _send_padding(self, rate: float, carrier: Forwarder, now: float) -> None:
+        since, octets = self._padded
+        missing = int(rate / 8 * (now - since)) - (self._lane.octets - octets)
+        if missing > 0 and not self._lane.holding:
+            carrier.probe(min(missing, MAX_PAD), 0, now=now)
+            self._padded = now, self._lane.octets
+        self._pad_timer = None
+        if now < self._pad_until:
+            self._pad_timer = self._timers.call_at(
+                now + PAD_INTERVAL, partial(self._send_padding, rate, carrier)
+            )
+
+
+def _carrier(forwarders: Iterable[Forwarder]) -> Forwarder | None:
+    """The forwarder to probe with: of what flows, packets can be sent again; else it is padding."""
+    carriers = [forwarder for forwarder in forwarders if forwarder.rtx_ssrc is not None]
+    return max(carriers, key=lambda forwarder: forwarder.current is not None, default=None)
 
 
 def _estimator(start: float) -> BandwidthEstimator:

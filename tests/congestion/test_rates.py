@@ -137,15 +137,45 @@ def test_it_waits_while_the_queue_empties():
     assert rates.estimate == 1e6
 
 
-def test_a_queue_that_sending_less_does_not_clear_is_somebody_elses():
+def contended() -> tuple[RateControl, float]:
+    """Beside another flow, which keeps a queue; 2 Mbit/s came before that."""
     rates = control(2e6)
-    now = drive(rates, "overusing", 1.0, recent=(1e6, 1e6), queue=0.15)
+    now = drive(rates, "normal", 2.0, acknowledged=2e6)
+    now = drive(rates, "overusing", 0.1, begin=now, recent=(1.9e6, 2e6), queue=0.15)
+    now = drive(rates, "underusing", 0.5, begin=now, recent=(0.9e6, 0.9e6), queue=0.15)
+    assert rates.contended
+    return rates, now
+
+
+def test_a_queue_that_sending_less_does_not_clear_is_somebody_elses():
+    rates, now = contended()
     low = rates.estimate
+    assert low >= 1e6, "as a TCP halves, once"
     now = drive(rates, "overusing", 2.0, begin=now, recent=(1e6, 1e6), queue=0.15)
-    assert rates.estimate > low
+    assert rates.estimate > 1.5 * low, "and takes its share again"
     high = rates.estimate
     drive(rates, "overusing", 0.1, begin=now, recent=(0.5e6, 1e6), queue=0.15)
     assert rates.estimate < high, "what does not go through is ours"
+
+
+def test_beside_another_flow_the_losses_of_a_second_count_once():
+    rates, now = contended()
+    now = drive(rates, "normal", 1.0, begin=now, queue=0.15)
+    before = rates.estimate
+    rates.yield_to_others(now=now)
+    rates.yield_to_others(now=now + 0.5)
+    assert rates.estimate == pytest.approx(0.7 * before)
+    rates.yield_to_others(now=now + 1.1)
+    assert rates.estimate == pytest.approx(0.49 * before)
+
+
+def test_the_queue_is_ours_again_when_it_was_gone():
+    rates, now = contended()
+    now = drive(rates, "normal", 1.5, begin=now, queue=0.0)
+    assert not rates.contended
+    before = rates.estimate
+    drive(rates, "overusing", 0.2, begin=now, recent=(0.98e6, 1e6), queue=0.1)
+    assert rates.estimate < before
 
 
 def test_it_stays_within_its_bounds():

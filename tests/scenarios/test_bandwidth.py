@@ -60,6 +60,17 @@ def test_who_tells_nothing_but_reports_gets_everything_that_is_not_lost() -> Non
     assert figures.video.share("f", 3) == 1
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_who_tells_remb_alone_gets_the_top_layer_too(seed: int) -> None:
+    figures = tell(Story(seconds=40, capacity=2_500_000, feedback="remb", seed=seed))
+    video = figures.video
+    assert video.reached("f") < 10
+    assert video.share("f", 10) >= 0.95
+    assert not video.freezes(0.2)
+    assert figures.bottleneck.queue_delay(95, 5) < 0.1
+    assert figures.audio_loss() == 0
+
+
 def test_probing_stops_when_there_is_nothing_to_gain() -> None:
     scenario = Scenario(Story(seconds=30, capacity=10_000_000))
     padding: list[int] = []
