@@ -15,12 +15,14 @@ from recorder.folders import relative_folder
 from recorder.link.messages import RecordingOrder
 from recorder.recording import Listener, RecordedFile, Recording, RecordingEvent
 from recorder.requests import check, is_wanted
+from recorder.storage.retention import Kept, expired
 from recorder.values import ENDED, RecordingRequest, RecordingStatus
 from sfu.config import Config
 from sfu.errors import LimitError, LocalError, SfuError
 from sfu.room.events import RoomRecording
 from sfu.room.room import Room
 
+TIDY_INTERVAL = 3600.0  # s between two looks at what has been kept for long enough
 MAX_FAILURES = 100  # kept of those that failed before they had a folder: nothing else tells of them
 
 
@@ -105,6 +107,7 @@ class RecordingManager:
         self._failures: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._repairing: asyncio.Task[None] | None = None
+        self._tidying: asyncio.Task[None] | None = None
         self._closing = False
 
     async def open(self) -> None:
@@ -117,14 +120,16 @@ class RecordingManager:
             self._repairing = asyncio.create_task(
                 self._repairs.run(self._catalogue.root, self._repaired)
             )
+        if self._config.recording_days or self._config.recording_bytes:
+            self._tidying = asyncio.create_task(self._tidy_now_and_then())
 
     async def close(self) -> None:
         """Finish all recordings."""
         self._closing = True
-        if self._repairing is not None:
-            self._repairing.cancel()
+        for task in filter(None, (self._repairing, self._tidying)):
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._repairing
+                await task
         if self._recorder is not None:
             await self._recorder.close()
         if self._tasks:
@@ -270,7 +275,29 @@ class RecordingManager:
             ) from error
         self._kept.pop(recording_id, None)
 
+    async def tidy(self) -> None:
+        """Delete what has been kept for as long as the settings say."""
+        config = self._config
+        ids = expired(
+            [
+                Kept(one.id, one.ended_at or one.started_at, one.status.bytes)
+                for one in self._kept.values()
+                if one.ended
+            ],
+            now=self._clock(),
+            days=config.recording_days,
+            most=config.recording_bytes,
+        )
+        for recording_id in ids:
+            with contextlib.suppress(LocalError):  # the next look tries it again
+                await self.delete(recording_id)
+
     # -- inside
+
+    async def _tidy_now_and_then(self) -> None:
+        while True:
+            await self.tidy()
+            await asyncio.sleep(TIDY_INTERVAL)
 
     async def _start(self, running: _Running, order: RecordingOrder) -> None:
         if self._recorder is None:

@@ -363,3 +363,20 @@ async def test_unfinished_recordings_are_repaired_and_told_of(tmp_path: Path) ->
     assert (event.recording.state, event.recording.recovered) == ("complete", True)
     assert studio.manager.get("RC_old") == event.recording
     await studio.manager.close()
+
+
+async def test_what_was_kept_for_long_enough_is_deleted(tmp_path: Path) -> None:
+    day = 86_400.0
+    studio = Studio(tmp_path, recording_days=30, recording_bytes=2500)
+    now = studio.server.endpoint.wall_offset
+    for number, (age, state) in enumerate(
+        [(31, "complete"), (29, "complete"), (2, "failed"), (1, "complete"), (99, "active")]
+    ):
+        ended = None if state == "active" else now - age * day
+        keep(tmp_path, f"RC_{number}", id=f"RC_{number}", state=state, ended_at=ended)
+    await studio.manager.open()
+    await studio.manager.tidy()
+    left = {one.id for one in studio.manager.of_room("room")}
+    assert left == {"RC_2", "RC_3", "RC_4"}, "one too old, one too much, and never what goes on"
+    assert set(os.listdir(tmp_path)) == left
+    await studio.manager.close()
