@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from aiohttp import hdrs, web
 
 from sfu.config import Config
-from signaling import http_api, recordings_api, static, websocket, whep, whip
+from signaling import hls, http_api, recordings_api, static, websocket, whep, whip
 from signaling.cors import add_cors_headers, cors_middleware
 from signaling.keys import CONFIG, SERVER
 from signaling.pending import PENDING, PendingSessions
@@ -45,6 +45,7 @@ def create_app(config: Config | None = None, **settings: object) -> web.Applicat
         [
             *http_api.routes(),
             *recordings_api.routes(),
+            *hls.routes(),
             *whip.routes(),
             *whep.routes(),
             *static.routes(),
