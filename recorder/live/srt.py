@@ -1,8 +1,8 @@
 """Pushing a composite to an SRT listener, through the system's FFmpeg.
 
-The FFmpeg in PyAV has no SRT. A child process reads MPEG-TS and sends it; it ends when the
-connection breaks, and a new one is a new process. Its arguments, a passphrase among them, can be
-seen by other users of this machine, as those of every program.
+The FFmpeg in PyAV has no SRT. A child process reads NUT, which needs no look ahead, and sends
+MPEG-TS; it ends when the connection breaks, and a new one is a new process. Its arguments, a
+passphrase among them, can be seen by other users of this machine, as those of every program.
 """
 
 import os
@@ -19,6 +19,7 @@ from recorder.live.output import OutputError
 
 PATIENCE = 10.0  # s for a connection to come, or to take something again
 END_PATIENCE = 3.0  # s for what is still in the pipe
+NO_LOOK_AHEAD = ("-analyzeduration", "1", "-probesize", "32", "-fpsprobesize", "0")
 MAX_WORDS = 200  # characters of FFmpeg's last line
 
 
@@ -38,11 +39,11 @@ class SrtConnection:
                 "(Debian: apt-get install ffmpeg).",
                 permanent=True,
             )
-        self._muxer = MemoryMuxer(streams, "mpegts", self._write_pipe)
+        self._muxer = MemoryMuxer(streams, "nut", self._write_pipe)
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the connection
         self._address = address
         command = [program, "-hide_banner", "-nostats", "-loglevel", "error", "-progress", "pipe:1"]
-        command += ["-fflags", "nobuffer", "-f", "mpegts", "-i", "pipe:0", "-map", "0"]
+        command += [*NO_LOOK_AHEAD, "-f", "nut", "-i", "pipe:0", "-map", "0"]
         command += ["-c", "copy", "-f", "mpegts", address.url]
         self._process = subprocess.Popen(  # noqa: S603 - no shell, and the address was checked
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words

@@ -28,18 +28,10 @@ def tags(folder: Path, name: str) -> list[str]:
 
 def test_ffprobe_reads_it(tmp_path: Path, composite: Composite) -> None:
     write(tmp_path, composite)
+    what = "stream=codec_name,nb_read_frames,width"
+    command = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", what, "-of", "csv=p=0"]
     done = subprocess.run(
-        [
-            "ffprobe",
-            "-v",
-            "error",
-            "-count_frames",
-            "-show_entries",
-            "stream=codec_name,nb_read_frames,width",
-            "-of",
-            "csv=p=0",
-            str(tmp_path / MASTER),
-        ],
+        [*command, str(tmp_path / MASTER)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -126,7 +118,11 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, composite: Composi
 def test_a_disk_that_fails_later_is_told(tmp_path: Path, composite: Composite) -> None:
     connection = HlsConnection(tmp_path / "hls", composite.streams, start=START)
     (tmp_path / "hls").rmdir()
-    with pytest.raises(OutputError, match="HLS cannot be written: No such file"):
+
+    def write_all() -> None:
         for packet in composite.packets:
             connection.write(packet)
+
+    with pytest.raises(OutputError, match="HLS cannot be written: No such file"):
+        write_all()
     connection.close(finish=False)

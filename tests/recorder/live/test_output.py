@@ -29,11 +29,13 @@ class Held(Connection):
     def __init__(self) -> None:
         self.written: list[int] = []
         self.free = threading.Event()
+        self.busy = threading.Event()
         self.free.set()
         self.error: OutputError | None = None
         self.finished: bool | None = None
 
     def write(self, packet: EncodedPacket) -> None:
+        self.busy.set()
         self.free.wait()
         self.poll()
         self.written.append(packet.pts)
@@ -62,8 +64,10 @@ async def test_what_is_too_slow_loses_pictures_up_to_a_key_frame(output: Outputs
     one = output(lambda: connection)
     await until(lambda: one.status().state == "active", "connected")
     connection.free.clear()
+    one.put(pictures(0, 1))
+    await until(connection.busy.is_set, "it writes")
     total = round(4 * MAX_BEHIND * FPS)
-    for packet in pictures(0, total):
+    for packet in pictures(1, total - 1):
         one.put([packet])
     connection.free.set()
     one.close()
