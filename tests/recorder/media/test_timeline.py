@@ -335,3 +335,20 @@ def test_a_clock_that_is_all_wrong_does_not_run_away(skew, duration):
             captured = waiting.pop(0).arrival - 0.1
             assert time - UNIX == pytest.approx(captured, abs=4.5)
     assert len(waiting) < 30
+
+
+def test_a_cache_may_hold_few_frames():
+    track = Track()
+    track.refer(0, 0)
+    assert track.place(0, 2.0) == pytest.approx(0)
+    assert track.place(1.9, 2.0) == pytest.approx(1.9, abs=2e-5)
+
+
+def test_reports_that_are_a_little_off_are_smoothed():
+    track = Track()
+    track.refer(0, 0)
+    for number in range(3000):
+        if number and number % 30 == 0:
+            track.refer(number / 30, number / 30 + (0.0005 if number % 60 else -0.0005))
+        time = track.place(number / 30, number / 30 + 0.1)
+        assert time == pytest.approx(number / 30, abs=0.00025)

@@ -445,3 +445,80 @@ def test_the_first_packet_of_the_first_key_frame_may_be_late():
     reader.refer(reference(pictures[0][0], 0))
     frames = play(reader, arrivals)
     assert [frame.data for frame in frames] == [data for data, _ in source]
+
+
+def test_what_is_missing_before_a_key_frame_is_not_waited_for_after_loss():
+    pictures = video_packets(VP8, encode_video(VP8))
+    reader = TrackReader("video")
+    reader.refer(reference(pictures[0][0], 0))
+    for number in (0, 2):  # what is between is lost
+        reader.receive(pictures[number], now=number / FPS)
+        reader.read(now=number / FPS)
+    reader.read(now=reader.get_timer())
+    reader.receive(pictures[9], now=0.7)  # so is what is before this one, but nobody needs it
+    reader.receive(pictures[10], now=0.7)
+    assert [frame.key_frame for frame in reader.read(now=0.7)] == [True]
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_another_codec_waits_for_its_key_frame(marked):
+    before = video_packets(H264, encode_video(H264))[:10]
+    after = video_packets(VP8, encode_video(VP8))[9:]
+    shift = before[-1][-1].index + 1 - after[0][0].index
+    after = [[replace(p, index=p.index + shift) for p in packets] for packets in after]
+    if not marked:
+        before[-1][-1] = replace(before[-1][-1], marker=False)
+        after[0] = [replace(p, timestamp=before[-1][0].timestamp) for p in after[0]]
+    reader = TrackReader("video")
+    reader.refer(reference(before[0][0], 0))
+    frames = play(reader, arrivals_of([*before, *after]))
+    codecs = [frame.codec for frame in frames]
+    assert codecs == [H264] * 10 + [after[0][0].codec] * 20
+    assert frames[10].key_frame
+
+
+def test_redundancy_from_before_the_beginning_is_left_out():
+    source = encode_audio(10)
+    packets = audio_packets(source, red=2)
+    reader = TrackReader("audio")
+    reader.refer(reference(packets[5], 0))
+    reader.receive(packets[5:], now=0)
+    assert [frame.data for frame in reader.read(now=0)] == list(source[5:])
+
+
+def test_another_stream_goes_on_at_once_where_the_present_one_has_loss():
+    one = video_packets(VP8, encode_video(VP8), ssrc=1)
+    two = video_packets(VP8, encode_video(VP8), ssrc=2, index=500, timestamp=77)
+    reader = TrackReader("video")
+    for pictures in (one, two):
+        reader.refer(reference(pictures[0][0], 0))
+    reader.receive(one[0], now=0)
+    reader.receive(one[2], now=0.1)
+    assert len(reader.read(now=0.1)) == 1
+    assert reader.read(now=0.7) == []  # given up
+    reader.receive(one[4], now=0.7)
+    reader.receive(two[10], now=0.7)
+    (frame,) = reader.read(now=0.7)
+    assert frame.key_frame
+    assert frame.discontinuity
+    assert len(reader.stats.gaps) == 1
+    # What still comes of the old one is of use to nobody, so it needs no key frame.
+    reader.receive(two[11], now=0.75)
+    reader.receive(one[1], now=0.75)
+    assert len(reader.read(now=0.75)) == 1
+    assert not reader.take_key_frame_wish(now=0.75)
+
+
+def test_streams_of_sound_that_overlap_take_turns_once():
+    source = encode_audio(60)
+    one = audio_packets(source, ssrc=1)
+    two = audio_packets(source, ssrc=2, index=500, timestamp=77)
+    reader = TrackReader("audio")
+    for packets in (one, two):
+        reader.refer(reference(packets[0], 0))
+    arrivals = [(0.02 * n + DELAY, one[n]) for n in range(33)]
+    arrivals += [(0.02 * n + DELAY + 0.001, two[n]) for n in range(30, 60)]
+    frames = play(reader, arrivals)
+    turned = next(n for n, (a, b) in enumerate(pairwise(frames)) if b.data != source[n + 1])
+    assert turned == 32
+    assert [frame.data for frame in frames] == [*source[:33], *source[30:]]
