@@ -16,7 +16,7 @@ KEY_FRAME_INTERVAL = 1.0  # s between two wishes
 HANDOVER = 0.1  # s of silence of one stream of sound before another goes on
 HOLD_TIME = 0.1  # s until frames that have no time yet are looked at again
 MAX_STREAMS = 8  # that one track is read from; the least used is forgotten
-MAX_HELD = 2048  # frames that wait for their time; without any reference they are dropped
+MAX_HELD = 512  # frames that wait for their time; without any reference they are dropped
 MAX_GAPS = 10_000
 
 _CLOCK_RATES: dict[Kind, int] = {"audio": 48000, "video": 90000}  # Hz, of all codecs that we know

@@ -421,7 +421,7 @@ def test_what_has_no_time_is_held_but_not_for_ever():
         assert reader.get_timer() == 0.02 * number + 0.1
     reader.refer(reference(packet, 99.98))
     frames = reader.read(now=100)
-    assert len(frames) == 2048
+    assert len(frames) == 512
     assert frames[-1].time == pytest.approx(UNIX + 99.98)
 
 
