@@ -9,12 +9,13 @@ from recorder.link.messages import RecordingOrder
 from recorder.service import Service
 from recorder.worker import RecordingWorker
 
-NICENESS = 5  # forwarding comes first
+NICENESS = 5  # of composites, which take all that there is: forwarding comes first
 
 
 def make_worker(order: RecordingOrder, wall_offset: float, resume: bool) -> RecordingWorker:
     """What records this order."""
     if order.request.mode == "composite":
+        os.nice(NICENESS)
         # Imported where it is needed: decoders and canvases take memory that tracks do not need.
         from recorder.live.composite_recording import CompositeRecording
 
@@ -34,7 +35,6 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.set_inheritable(descriptor, False)
-    os.nice(NICENESS)
     with socket.socket(fileno=descriptor) as connection:
         Service(connection, make_worker).run()
 
