@@ -1,6 +1,7 @@
 """Track recordings in virtual time: real bitstreams in, files and a manifest out."""
 
-import os
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from recorder.files.manifest_file import FILE_NAME, ManifestFile
 from recorder.folders import folder_of
 from recorder.link.messages import RecordingOrder
 from recorder.track_recording import TrackRecording
-from recorder.values import ParticipantInfo, RecordedPacket, RecordingRequest, Reference, TrackInfo
+from recorder.values import RecordingRequest, Reference, TrackInfo
 from sfu.wire.parameters import AV1, VP8, VP9
 from tests.recorder.files.probe import decode, ffprobe, packets
 from tests.recorder.link.orders import UNIX, order
@@ -24,62 +25,7 @@ from tests.recorder.media.packetizer import (
     encode_video,
     video_packets,
 )
-
-START = 1000.0  # monotonic, of the recording
-DELAY = 0.04  # s from capture to us
-SID = {"video": "TR_v", "audio": "TR_a"}
-
-
-def info(kind, **fields):
-    source = {"video": "camera", "audio": "microphone"}[kind]
-    return TrackInfo(SID[kind], "PA_ann", "ann", kind, source, **fields)
-
-
-class Playing:
-    """A recording that is fed in virtual time.
-
-    Attributes:
-        now: Monotonic seconds.
-        wishes: Sids of which key frames were asked for.
-    """
-
-    def __init__(self, order: RecordingOrder, *, resume: bool = False, now: float = START) -> None:
-        self.order = order
-        self.now = now
-        self.recording = TrackRecording(order, wall_offset=UNIX, resume=resume)
-        self.wishes: list[str] = []
-        self.recording.add_participant(ParticipantInfo("PA_ann", "ann", "Ann"), time=UNIX + now)
-
-    def add(self, kind: str, **fields) -> None:
-        self.recording.add_track(info(kind, **fields), time=UNIX + self.now)
-
-    def refer(self, packet: RecordedPacket, captured: float, *, kind: str = "video") -> None:
-        """This packet was captured then, says its sender."""
-        reference = Reference(packet.ssrc, UNIX + captured, packet.timestamp, True)
-        self.recording.refer(SID[kind], reference)
-
-    def play(self, *media: tuple[str, float, float, list]) -> None:
-        """(kind, when the first was captured, seconds between two, lists of packets or packets)."""
-        arrivals = []
-        for kind, captured, interval, units in media:
-            for number, unit in enumerate(units):
-                sent = unit if isinstance(unit, list) else [unit]
-                if sent:
-                    arrivals.append((captured + number * interval + DELAY, kind, sent))
-        for arrival, kind, sent in sorted(arrivals, key=lambda one: one[0]):
-            self.run_to(arrival)
-            self.recording.receive(SID[kind], sent, now=arrival)
-
-    def run_to(self, when: float) -> None:
-        while self.now + 0.2 <= when + 1e-6:
-            self.now += 0.2
-            self.recording.tick(now=self.now)
-            self.wishes += self.recording.take_key_frame_wishes()
-
-    def stop(self, reason: str = "stopped") -> Manifest:
-        self.run_to(self.now + 1.0)
-        self.recording.stop(reason, now=self.now)
-        return ManifestFile(folder_of(self.order) / FILE_NAME).load()
+from tests.recorder.playing import SID, START, Playing
 
 
 def files(manifest: Manifest, order: RecordingOrder, kind: str) -> list[Path]:
@@ -257,28 +203,11 @@ def test_a_full_disk_is_told_before_and_kept_apart(tmp_path):
     assert len(packets(path)) == 50
 
 
-def _die_in_the_midst(wanted: RecordingOrder, video: list, audio: list) -> None:
-    """In a process of its own, as the recorder is, which ends without a word."""
-    child = os.fork()
-    if child:
-        assert os.waitpid(child, 0)[1] == 0
-        return
-    try:
-        playing = Playing(wanted)
-        playing.add("video")
-        playing.add("audio")
-        playing.refer(video[0][0], START)
-        playing.refer(audio[0], START, kind="audio")
-        playing.play(("video", START, 1 / FPS, video[:60]), ("audio", START, 0.02, audio[:100]))
-        os._exit(0)
-    finally:
-        os._exit(1)
-
-
 def test_another_process_goes_on_in_new_files(tmp_path):
     wanted = order(tmp_path)
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-m", "tests.recorder.playing", tmp_path], cwd=root, check=True)
     video, audio = video_packets(VP8, encode_video(VP8, 120)), audio_packets(encode_audio(200))
-    _die_in_the_midst(wanted, video, audio)
     torn = ManifestFile(folder_of(wanted) / FILE_NAME).load()
     assert torn.state == "active"
     playing = Playing(wanted, resume=True, now=START + 2.5)
