@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -183,6 +184,35 @@ def test_one_that_cannot_begin_says_why_and_others_go_on(tmp_path):
     (wrong,) = server.statuses("RC_2")
     assert wrong.state == "failed"
     assert "{recording}" in wrong.error
+
+
+def test_a_disk_that_becomes_full_ends_the_recording_with_what_was_kept(small_disk):
+    wanted = order(small_disk, started_at=time.time(), free_space=2 << 20)
+    with serving(real) as server:
+        server.start(wanted)
+        video = video_packets(VP8, encode_video(VP8, 60))
+        begun = time.monotonic()
+        server.refer(replace(video[0][0], timestamp=0))
+        index = 0
+        while not server.statuses() or server.statuses()[-1].state != "failed":
+            for picture in video:
+                timestamp = round((time.monotonic() - begun) * VP8.clock_rate)
+                packets = [
+                    replace(packet, index=index + position, timestamp=timestamp)
+                    for position, packet in enumerate(picture)
+                ]
+                server.send(packets)
+                index += len(packets)
+            time.sleep(0.5)  # as fast as no camera, but not faster than the disk
+            assert time.monotonic() < begun + 30
+    assert any("MiB are left" in status.warning for status in server.statuses())
+    last = server.statuses()[-1]
+    assert last.error.startswith(f"{NO_SPACE}; kept: 1 files")
+    manifest = ManifestFile(folder_of(wanted) / FILE_NAME).load()
+    assert (manifest.state, manifest.errors) == ("failed", [NO_SPACE])
+    (segment,) = manifest.segments()
+    assert segment.bytes == last.bytes > 1 << 20
+    assert len(decode(folder_of(wanted) / segment.file)) > 60
 
 
 class Slow(TrackRecording):
