@@ -188,7 +188,7 @@ def _x264(settings: VideoSettings) -> dict[str, str]:
 
 
 def _vp8(settings: VideoSettings) -> dict[str, str]:
-    options = {"deadline": "realtime", "cpu-used": "6"}
+    options = {"deadline": "realtime", "cpu-used": "10"}
     if not settings.live:
         options |= {"crf": "12", "b": str(3 * _bitrate(settings))}  # at most
     return options

@@ -62,9 +62,7 @@ def _read(path: Path, segment: Segment) -> Iterator[EncodedFrame]:
     try:
         with av.open(path) as container:
             stream = cast(Any, container.streams[0])
-            codec = CODECS.get(
-                stream.codec_context.name.removeprefix("lib").replace("dav1d", "av1")
-            )
+            codec = CODECS.get(stream.codec_context.codec.canonical_name)
             if codec is None:
                 return
             delay = _opus_delay(stream.codec_context.extradata or b"") if codec is OPUS else 0.0
@@ -75,13 +73,13 @@ def _read(path: Path, segment: Segment) -> Iterator[EncodedFrame]:
                 if packet.pts is None or not packet.size:
                     continue
                 for piece in filters.filter(packet) if filters else [packet]:
-                    time = segment.start + float(piece.pts * packet.time_base) + delay
+                    time = segment.start + float(piece.pts * stream.time_base) + delay
                     yield EncodedFrame(
                         bytes(piece),
                         time,
                         codec,
                         codec.kind == "audio" or piece.is_keyframe,
-                        duration=float((piece.duration or 0) * packet.time_base),
+                        duration=float((piece.duration or 0) * stream.time_base),
                         rotation=segment.rotation,
                     )
     except (OSError, IndexError, av.FFmpegError):
