@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recorder.files.manifest_file import FILE_NAME, ManifestError, ManifestFile
 from recorder.recording import RecordedFile, Recording
+from recorder.storage.uploader import MARKER
 from sfu.errors import LocalError
 
 
@@ -41,6 +42,10 @@ class Catalogue:
             ManifestError: It is no manifest.
         """
         return Recording.of(ManifestFile(self.root / folder / FILE_NAME).load(), folder)
+
+    def is_waiting(self) -> bool:
+        """Whether something has not arrived in the store yet."""
+        return any((folder / MARKER).exists() for folder in self._folders())
 
     def files(self, recording: Recording) -> list[RecordedFile]:
         """Its files by name, the manifest last; none before there is a manifest.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import structlog
 from msgspec import structs
 
 from recorder.catalogue import Catalogue
@@ -16,6 +17,8 @@ from recorder.link.messages import RecordingOrder
 from recorder.recording import Listener, RecordedFile, Recording, RecordingEvent
 from recorder.requests import check, is_wanted
 from recorder.storage.retention import Kept, expired
+from recorder.storage.uploader import UploadStatus
+from recorder.storekeeper import Storekeeper
 from recorder.values import ENDED, RecordingRequest, RecordingStatus
 from sfu.config import Config
 from sfu.errors import LimitError, LocalError, SfuError
@@ -50,6 +53,8 @@ class Repairs(Protocol):
         """Repair all that are not ended; `told` gets the folder of each, relative to the root."""
 
 
+log = structlog.get_logger(__name__)
+
 # Gets what takes statuses.
 MakeRecorder = Callable[[Callable[[RecordingStatus], None]], Recorder]
 
@@ -62,6 +67,7 @@ class _Running:
     request: RecordingRequest
     recording: Recording
     stopping: bool = False
+    brought: bool = False
     task: "asyncio.Task[None] | None" = field(default=None)
 
 
@@ -101,6 +107,10 @@ class RecordingManager:
         self._clock = clock
         # Relative to where the server was started, for good.
         self._catalogue = Catalogue(Path(config.recordings_dir).absolute())
+        self._store = (
+            Storekeeper(config, self._catalogue.root, self._uploaded) if config.s3_bucket else None
+        )
+        self._upload_errors: dict[str, str] = {}
         self._recorder: Recorder | None = None
         self._running: dict[str, _Running] = {}
         self._kept: dict[str, Recording] = {}
@@ -120,6 +130,8 @@ class RecordingManager:
             self._repairing = asyncio.create_task(
                 self._repairs.run(self._catalogue.root, self._repaired)
             )
+        if self._store is not None and await asyncio.to_thread(self._catalogue.is_waiting):
+            self._spawn(self._store.start())
         if self._config.recording_days or self._config.recording_bytes:
             self._tidying = asyncio.create_task(self._tidy_now_and_then())
 
@@ -134,6 +146,8 @@ class RecordingManager:
             await self._recorder.close()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        if self._store is not None:
+            await self._store.close()
 
     # -- what there is
 
@@ -170,14 +184,14 @@ class RecordingManager:
             ) from error
 
     async def path(self, recording_id: str, name: str) -> Path:
-        """Where a file of a recording is.
+        """Where a file of a recording is on this machine.
 
         Args:
             recording_id: Whose.
             name: As in `files`.
 
         Raises:
-            LocalError: "recording_not_found": there is no such recording, or it has no such file.
+            LocalError: "recording_not_found": there is no such recording, or no such file here.
         """
         recording = self.get(recording_id)
         path = await asyncio.to_thread(self._catalogue.path, recording, name)
@@ -186,6 +200,20 @@ class RecordingManager:
                 f"The recording has no file {name!r} here.", name="recording_not_found"
             )
         return path
+
+    async def url(self, recording_id: str, name: str) -> str:
+        """Where anyone can read a file of a recording that is in the store alone, for an hour.
+
+        Raises:
+            LocalError: "recording_not_found": there is no such file; "internal_error": the store
+                does not answer.
+        """
+        files = await self.files(recording_id)
+        if self._store is not None and name in (file.name for file in files):
+            url = await self._store.url(f"{self.get(recording_id).folder}/{name}")
+            if url:
+                return url
+        raise LocalError(f"The recording has no file {name!r}.", name="recording_not_found")
 
     # -- what is to be done
 
@@ -262,11 +290,13 @@ class RecordingManager:
 
         Raises:
             LocalError: "recording_not_found"; "conflict": it has not ended; "internal_error": the
-                disk failed.
+                disk or the store failed.
         """
         recording = self.get(recording_id)
         if not recording.ended:
             raise LocalError("Stop the recording before you delete it.", name="conflict")
+        if self._store is not None:
+            await self._store.delete(recording.folder)  # first: the manifest here tells of it
         try:
             await asyncio.to_thread(self._catalogue.delete, recording)
         except OSError as error:
@@ -339,13 +369,49 @@ class RecordingManager:
         ended = status.state in ENDED
         if running.stopping and not ended:
             status = structs.replace(status, state="finishing")  # it has not heard of that yet
+        if not status.warning:
+            warning = self._upload_errors.get(running.recording.folder, "")
+            status = structs.replace(status, warning=warning)
         recording = structs.replace(
             running.recording, status=status, ended_at=self._clock() if ended else None
         )
+        self._bring(running, status)
         if ended:
             del self._running[status.id]
             self._keep(recording)
         self._changed(running, recording)
+
+    def _bring(self, running: _Running, status: RecordingStatus) -> None:
+        """Have a recording brought into the store, once its folder is there."""
+        storage = running.request.storage or self._config.recording_storage
+        if self._store is None or storage != "s3" or running.brought or status.state == "starting":
+            return
+        running.brought = True
+        store, folder = self._store, running.recording.folder
+
+        async def bring() -> None:
+            try:
+                await store.add(folder)
+            except LocalError as error:
+                self._uploaded(UploadStatus(folder, "waiting", 0, error.message))
+
+        self._spawn(bring())
+
+    def _uploaded(self, upload: UploadStatus) -> None:
+        """How far a recording is on its way to the store."""
+        if upload.error:
+            self._upload_errors[upload.folder] = f"not stored yet: {upload.error}"
+        else:
+            self._upload_errors.pop(upload.folder, None)
+        if upload.state == "stored":
+            log.info("recording stored", folder=upload.folder, bytes=upload.sent)
+        warning = self._upload_errors.get(upload.folder, "")
+        for recording in self._kept.values():
+            if recording.folder == upload.folder and recording.status.warning != warning:
+                status = structs.replace(recording.status, warning=warning)
+                self._kept[recording.id] = recording = structs.replace(recording, status=status)
+                self._tell(recording)
+                return
 
     def _keep(self, recording: Recording) -> None:
         self._kept[recording.id] = recording

@@ -24,7 +24,7 @@ def log_recording(event: RecordingEvent) -> None:
         fields["error"] = status.error
     if recording.state == "failed" or status.error:
         log.warning("recording", **fields)
-    elif status.warning and not recording.ended:
+    elif status.warning:
         log.warning("recording", **fields, warning=status.warning)
     else:
         log.info("recording", **fields)

@@ -119,7 +119,11 @@ async def _files(request: web.Request) -> web.Response:
 
 async def _download(request: web.Request) -> web.StreamResponse:
     name = request.match_info["name"]
-    path = await _manager(request).path(_recording(request).id, name)
+    manager, recording = _manager(request), _recording(request)
+    try:
+        path = await manager.path(recording.id, name)
+    except LocalError:  # the store has it, or nobody
+        raise web.HTTPTemporaryRedirect(await manager.url(recording.id, name)) from None
     content_type = CONTENT_TYPES.get(path.suffix.lower(), "application/octet-stream")
     return web.FileResponse(  # it knows of ranges and of conditions
         path,

@@ -293,9 +293,10 @@ async def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> Non
     (folder / "link").symlink_to(folder.parent / "secret")
     studio = Studio(root)
     await studio.manager.open()
-    with pytest.raises(LocalError) as refused:
-        await studio.manager.path("RC_old", name)
-    assert refused.value.name == "recording_not_found"
+    for find in (studio.manager.path, studio.manager.url):
+        with pytest.raises(LocalError) as refused:
+            await find("RC_old", name)
+        assert refused.value.name == "recording_not_found"
 
 
 async def test_deleting_leaves_nothing_of_it_and_all_of_others(tmp_path: Path) -> None:
