@@ -474,6 +474,7 @@ def test_another_codec_waits_for_its_key_frame(marked):
     frames = play(reader, arrivals_of([*before, *after]))
     codecs = [frame.codec for frame in frames]
     assert codecs == [H264] * 10 + [after[0][0].codec] * 20
+    assert same(H264, frames[9].data, encode_video(H264)[9][0])
     assert frames[10].key_frame
 
 
