@@ -8,6 +8,7 @@ from recorder.link.messages import CodecIs, ToRecorder, encode
 from sfu.wire.parameters import Codec, Kind
 
 # A recorder that does not keep up costs memory here: video is dropped first.
+HOPELESS = 64 << 20  # bytes; media is dropped long since, and the recorder hangs
 LIMITS: dict[Kind, int] = {"video": 8 << 20, "audio": 12 << 20}  # bytes
 
 
@@ -18,18 +19,25 @@ class LinkBuffer:
         size: Bytes that wait, and have not been taken.
         unsent: Bytes that were taken and did not fit into the socket yet, told by its owner.
         on_pending: Called when something waits where nothing did.
+        on_stuck: Called with each message that is dropped because far too much waits.
     """
 
-    def __init__(self, on_pending: Callable[[], None]) -> None:
+    def __init__(
+        self, on_pending: Callable[[], None], on_stuck: Callable[[], None] = lambda: None
+    ) -> None:
         self.size = 0
         self.unsent = 0
         self.on_pending = on_pending
+        self.on_stuck = on_stuck
         self._parts: list[bytes] = []
         self._codecs: dict[Codec, int] = {}
         self._handles = itertools.count()
 
     def tell(self, said: ToRecorder) -> None:
-        """Append a message, however much waits: these are few."""
+        """Append a message, also where media is dropped: these are few."""
+        if self.size + self.unsent > HOPELESS:
+            self.on_stuck()
+            return
         data = message(JSON, encode(said))
         self.append((data,), len(data))
 

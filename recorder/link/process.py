@@ -48,7 +48,7 @@ class RecorderProcess:
         self._reader = MessageReader()
         self._unsent: deque[memoryview] = deque()
         self._closed = False
-        self.link = LinkBuffer(self._flush_soon)
+        self.link = LinkBuffer(self._flush_soon, self._stuck)
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         for end in (ours, theirs):
@@ -115,6 +115,10 @@ class RecorderProcess:
     def _flush_soon(self) -> None:
         if not self._closed and not self._unsent:
             self._loop.call_later(FLUSH_DELAY, self._flush)
+
+    def _stuck(self) -> None:
+        log.error("recorder does not read what it is told", pid=self.pid)
+        self._process.kill()
 
     def _flush(self) -> None:
         if self._closed:

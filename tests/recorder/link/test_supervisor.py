@@ -31,7 +31,7 @@ from tests.recorder.link.orders import order
 from tests.support.clients import Client, clients_of
 from tests.support.media import PictureTrack, ToneTrack, dominant_frequency, picture, psnr
 from tests.support.polling import until
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer, running_server, server_process
 
 
 class Recording:
@@ -208,19 +208,25 @@ async def test_a_server_that_goes_finishes_its_recordings(tmp_path):
 
 
 async def test_a_recorder_whose_server_dies_finishes_by_itself(tmp_path):
-    async with recording(tmp_path) as (made, _):
-        await made.start()
-        await made.grown()
-        host, _ = made.supervisor._recordings["RC_1"]
-        process = host.process
-        assert process is not None
-        process._end()  # as the system does for a process that is gone
-        await until(lambda: made.manifest().state == "complete", "the manifest says so")
-        assert await asyncio.to_thread(process._process.wait) == 0
-        host.process = None
-        assert made.manifest().end_reason == "server_gone"
-        check_media(made.folder, made.manifest())
-        made.supervisor._fail(host, made.supervisor._recordings["RC_1"][1], "it is gone")
+    async with (
+        server_process("--recordings-dir", str(tmp_path)) as server,
+        clients_of(server.url) as clients,
+    ):
+        ann = await clients.join("room", "ann")
+        await ann.publish(PictureTrack(), ToneTrack())
+        await clients.http.post(f"{server.url}/api/v1/rooms/room/recordings", json={})
+
+        def files() -> list[Path]:
+            return [file for file in tmp_path.rglob("*.mkv") if file.stat().st_size > 5_000]
+
+        await until(lambda: len(files()) == 2, "both files grow")
+        server.process.kill()
+        (folder,) = {file.parent for file in files()}
+        file = ManifestFile(folder / FILE_NAME)
+        await until(lambda: file.load().state == "complete", "the manifest says so")
+        manifest = file.load()
+        assert (manifest.end_reason, manifest.recovered) == ("server_gone", False)
+        check_media(folder, manifest)
 
 
 async def test_a_recorder_that_dies_all_the_time_is_given_up(tmp_path, monkeypatch):

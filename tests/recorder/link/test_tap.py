@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from recorder.link.link_buffer import LIMITS
-from recorder.link.messages import MediaMissed
+from recorder.link.link_buffer import HOPELESS, LIMITS, LinkBuffer
+from recorder.link.messages import MediaMissed, StopRecording
 from recorder.link.room_observer import RoomObserver
 from sfu.config import Config
 from sfu.room.events import LayersWanted
@@ -268,3 +268,13 @@ def test_a_tap_that_is_closed_gets_nothing():
     assert not listening.link.size
     track = member.participant.tracks[track_of(member, "video")]
     assert not track.fanout._sinks
+
+
+def test_a_recorder_that_hangs_does_not_fill_the_memory():
+    stuck = []
+    link = LinkBuffer(lambda: None, lambda: stuck.append(True))
+    said = StopRecording("RC_1", "x" * 1_000_000)
+    for _ in range(100):
+        link.tell(said)
+    assert stuck
+    assert link.size < HOPELESS + 2_000_000
