@@ -44,7 +44,7 @@ class SrtConnection:
         self._address = address
         command = [program, "-hide_banner", "-nostats", "-loglevel", "error", "-progress", "pipe:1"]
         command += [*NO_LOOK_AHEAD, "-f", "nut", "-i", "pipe:0", "-map", "0"]
-        command += ["-c", "copy", "-f", "mpegts", address.url]
+        command += ["-c", "copy", "-f", "mpegts", _lingering(address.url)]
         self._process = subprocess.Popen(  # noqa: S603 - no shell, and the address was checked
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words
         )
@@ -134,6 +134,11 @@ class SrtConnection:
         # Not `read`: FFmpeg writes where this file is.
         lines = os.pread(self._words.fileno(), 65536, 0).decode(errors="replace").splitlines()
         words = next((line for line in reversed(lines) if line.strip()), "")
-        words = words.replace(self._address.url, self._address.public)
+        words = words.replace(_lingering(self._address.url), self._address.public)
         what = "The connection broke" if self._sent else "The listener cannot be reached"
         return OutputError(f"{what}: {words[:MAX_WORDS].rstrip('.') or 'FFmpeg has ended'}.")
+
+
+def _lingering(url: str) -> str:
+    """The address with the wish that the last packets are sent before the socket is closed."""
+    return f"{url}{'&' if '?' in url else '?'}linger={END_PATIENCE:.0f}"
