@@ -15,6 +15,7 @@ from recorder.worker import RecordingWorker
 from sfu.wire.parameters import Kind
 
 TICK = 0.2  # s
+CATCH_UP = 1.1  # s per s, of a clock that is behind
 POLL = 0.05  # s between two looks at the queue: waking for each packet would cost more than it
 STATUS_INTERVAL = 1.0  # s
 # What waits while the disk does not keep up. Video is dropped first, for sound is small.
@@ -26,6 +27,28 @@ NO_SPACE = "no space left"
 TOO_SLOW = "the disk is too slow: parts of the recording are missing"
 
 Step = Callable[[RecordingWorker], None]
+
+
+class _Clock:
+    """The time that a worker is told: monotonic, but slower after we have been held up.
+
+    What came meanwhile is still behind us in the link, so nothing must be given up for missing.
+    """
+
+    def __init__(self) -> None:
+        self._time = self._read_at = time.monotonic()
+
+    def see(self, arrival: float) -> None:
+        """It is not earlier than this."""
+        self._time = max(self._time, arrival)
+
+    def read(self) -> float:
+        """The time."""
+        now = time.monotonic()
+        passed = min(CATCH_UP * (now - self._read_at), 2 * TICK)
+        self._read_at = now
+        self._time = max(self._time, min(self._time + passed, now))
+        return self._time
 
 
 class RecordingThread:
@@ -61,6 +84,7 @@ class RecordingThread:
         self._dropped = 0
         self._dropped_at = float("-inf")
         self._reason = ""
+        self._clock = _Clock()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name=recording)
         self._thread.start()
@@ -73,8 +97,10 @@ class RecordingThread:
             if not self.ended and len(self._queue) < 2 * MAX_ITEMS:
                 self._queue.append((step, 0))
 
-    def put_packets(self, sid: str, kind: Kind, packets: Sequence[RecordedPacket]) -> None:
-        """Give the worker packets of a track, unless it is behind."""
+    def put_packets(
+        self, sid: str, kind: Kind, packets: Sequence[RecordedPacket], *, arrival: float
+    ) -> None:
+        """Give the worker packets that the server got at `arrival`, unless it is behind."""
         size = sum([len(packet.payload) for packet in packets]) + OVERHEAD * len(packets)
         with self._lock:
             if self.ended:
@@ -86,7 +112,8 @@ class RecordingThread:
                     return
 
             def receive(worker: RecordingWorker) -> None:
-                worker.receive(sid, packets, now=time.monotonic())
+                self._clock.see(arrival)
+                worker.receive(sid, packets, now=arrival)
 
             self._bytes += size
             self._queue.append((receive, size))
@@ -144,11 +171,11 @@ class RecordingThread:
             now = time.monotonic()
             if stopping and not self._queue:
                 self._say(worker, "finishing")
-                worker.stop(self._reason, now=now)
+                worker.stop(self._reason, now=time.monotonic())
                 break
             if now >= next_tick:
                 next_tick = now + TICK
-                worker.tick(now=now)
+                worker.tick(now=self._clock.read())
                 for sid in worker.take_key_frame_wishes():
                     self._tell(KeyFrameWanted(self._recording, sid))
             if now >= next_status:

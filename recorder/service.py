@@ -106,10 +106,10 @@ class Service:
 
     def _take(self, type_: int, body: memoryview) -> None:
         if type_ == PACKETS:
-            handle, packets = read_packets(body, self._codecs)
+            handle, arrival, packets = read_packets(body, self._codecs)
             recording, track = self._of(handle)
             if recording is not None and packets:
-                recording.put_packets(track.sid, track.kind, packets)
+                recording.put_packets(track.sid, track.kind, packets, arrival=arrival)
         elif type_ == REFERENCE:
             handle, reference = read_reference(body)
             recording, track = self._of(handle)

@@ -58,7 +58,7 @@ def _read() -> Action:
     def measured() -> int:
         reader = MessageReader()
         return sum(
-            len(read_packets(body, codecs)[1])
+            len(read_packets(body, codecs)[2])
             for type_, body in reader.receive(data)
             if type_ == PACKETS
         )

@@ -2,11 +2,12 @@
 
     message    u32 length of the body, u8 type, body; all numbers in network byte order
     type 0     JSON, see `messages`
-    type 1     packets of one track: u32 handle, u16 count, then for each
+    type 1     packets of one track: u32 handle, u16 count, f64 arrival, then for each
                u64 index, u32 ssrc, u32 timestamp, u8 codec, u8 flags, u16 length, payload
     type 2     a reference: u32 handle, u8 reported, u32 ssrc, u32 timestamp, f64 Unix seconds
 
-Flags: 1 marker, 2 a key frame begins, 4 a rotation is told, 8 and 16 how often to turn by 90°.
+Arrivals are monotonic seconds, which all processes of a machine share. Flags: 1 marker, 2 a key
+frame begins, 4 a rotation is told, 8 and 16 how often to turn by 90°.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,11 +24,11 @@ MARKER, KEY_FRAME, ROTATED = 1, 2, 4
 ROTATION_SHIFT = 3
 
 HEADER = Struct("!IB")
-PACKETS_HEAD = Struct("!IBIH")  # with the message's own header
+PACKETS_HEAD = Struct("!IBIHd")  # with the message's own header
 PACKET = Struct("!QIIBBH")
 _REFERENCE = Struct("!IBIId")
 REFERENCE_SIZE = HEADER.size + _REFERENCE.size
-_handle_and_count = Struct("!IH")
+_packets_head = Struct("!IHd")
 
 
 def message(type_: int, body: bytes) -> bytes:
@@ -72,16 +73,16 @@ class MessageReader:
 
 def read_packets(
     body: memoryview, codecs: Mapping[int, Codec]
-) -> tuple[int, Sequence[RecordedPacket]]:
-    """The handle and packets of a message of type 1.
+) -> tuple[int, float, Sequence[RecordedPacket]]:
+    """The handle, arrival and packets of a message of type 1.
 
     Raises:
         ParseError: It is cut off, or names a codec that was not told.
     """
-    if len(body) < _handle_and_count.size:
+    if len(body) < _packets_head.size:
         raise ParseError("A message with packets is cut off.")
-    handle, count = _handle_and_count.unpack_from(body)
-    position = _handle_and_count.size
+    handle, count, arrival = _packets_head.unpack_from(body)
+    position = _packets_head.size
     end = len(body)
     packets = []
     for _ in range(count):
@@ -106,7 +107,7 @@ def read_packets(
                 90 * (flags >> ROTATION_SHIFT & 3) if flags & ROTATED else None,
             )
         )
-    return handle, packets
+    return handle, arrival, packets
 
 
 def read_reference(body: memoryview) -> tuple[int, Reference]:

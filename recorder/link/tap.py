@@ -124,7 +124,7 @@ class TrackTap:
             size += length
         if count:
             size += count * PACKET.size + PACKETS_HEAD.size
-            parts[0] = PACKETS_HEAD.pack(size - HEADER.size, PACKETS, self.handle, count)
+            parts[0] = PACKETS_HEAD.pack(size - HEADER.size, PACKETS, self.handle, count, now)
             link.append(parts, size)
 
     def request_key_frame(self, *, now: float) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -69,7 +70,7 @@ class Server:
 
     def send(self, packets, *, handle: int = 0) -> None:
         number = self.link.codec(packets[0].codec)
-        body = handle.to_bytes(4) + len(packets).to_bytes(2)
+        body = struct.pack("!IHd", handle, len(packets), time.monotonic())
         for p in packets:
             flags = p.marker | p.key_frame << 1
             body += PACKET.pack(p.index, p.ssrc, p.timestamp, number, flags, len(p.payload))

@@ -34,7 +34,7 @@ class Listening:
             if type_ == JSON:
                 self._hear(decode_to_recorder(body))
             elif type_ == PACKETS:
-                handle, packets = read_packets(body, self._codecs)
+                handle, _, packets = read_packets(body, self._codecs)
                 self.packets[self._sids[handle]] += packets
             else:
                 handle, reference = read_reference(body)

@@ -56,7 +56,7 @@ def test_references_come_as_they_were():
 
 
 def test_packets_that_are_cut_or_of_no_codec_are_refused():
-    for body in (b"", b"\0\0\0\1\0\1", b"\0\0\0\1\0\1" + bytes(20), b"\0\0\0\1\0\1" + bytes(10)):
+    for body in (b"", b"\0\0\0\1\0\1", b"\0\0\0\1\0\1" + bytes(28), b"\0\0\0\1\0\1" + bytes(18)):
         with pytest.raises(ParseError):
             read_packets(memoryview(body), {})
 
