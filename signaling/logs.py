@@ -49,6 +49,12 @@ def setup(*, format: Literal["console", "json"], level: str, stream: IO[str] | N
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
+    # What is below us, and must not import us, logs with structlog's own `get_logger`.
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, _to_record],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
     # Chatty below "warning" about every packet and candidate; only of use to their developers.
     for name in ("aioice", "aiortc", "asyncio", "aiohttp"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

@@ -71,6 +71,10 @@ class RecordingClient:
         """Its files; raises as `start`."""
         return (await self._ask("GET", f"/recordings/{recording}/files", RecordingFiles)).files
 
+    def hls_url(self, recording: str) -> str:
+        """Where players find a composite with HLS."""
+        return f"{self._url}{API}/recordings/{recording}/hls/index.m3u8"
+
     async def _ask(self, method: str, path: str, answer: type[Answer], body: bytes = b"") -> Answer:
         assert self._http is not None
         token = self._token()

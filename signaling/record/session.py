@@ -56,6 +56,8 @@ async def record(
     recording = await client.start(room, request)
     recording_id = recording.id
     display.note(f"Recording {recording.id} of {room}; Ctrl-C ends it.")
+    if request.hls:
+        display.note(f"HLS: {client.hls_url(recording_id)}")
     told = False
 
     async def ask(question: Callable[[], Awaitable[RecordingInfo]]) -> RecordingInfo:

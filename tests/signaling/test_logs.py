@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 import pytest
+import structlog
 
 from signaling.logs import get_logger, loggable_path, setup
 
@@ -22,6 +23,7 @@ def restored_logging() -> Iterator[None]:
     root.setLevel(level)
     for name, old in levels.items():
         logging.getLogger(name).setLevel(old)
+    structlog.reset_defaults()
 
 
 def lines(format: Literal["console", "json"], level: str = "info") -> io.StringIO:
@@ -44,6 +46,20 @@ def test_json_has_one_object_a_line() -> None:
         "level": "info",
         "logger": "signaling.test",
     }
+
+
+def test_what_other_packages_log_goes_the_same_way() -> None:
+    log = structlog.get_logger("recorder.test")
+    stream = lines("json")
+    log.info("recorder started", pid=5)
+    log.debug("not shown")
+    (line,) = stream.getvalue().splitlines()
+    event = json.loads(line)
+    assert (event["event"], event["pid"], event["logger"]) == (
+        "recorder started",
+        5,
+        "recorder.test",
+    )
 
 
 def test_console_is_text_without_colors_where_there_is_no_terminal() -> None:

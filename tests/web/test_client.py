@@ -69,6 +69,7 @@ def test_library_knows_every_message_of_the_server() -> None:
     declared = set(re.findall(r'(?:type: |property \{)"(\w+)"', text))
     events = {snake_case(message.__name__) for message in SERVER_MESSAGES}
     replies = {"ok", "error", "track_added", "publisher_answer", "pong"}  # of type Reply
+    replies |= {"recording_started", "recording_list"}
     assert events - replies <= declared
 
 
