@@ -150,7 +150,8 @@ def _add_video(container: av.container.OutputContainer, settings: VideoSettings)
     context.gop_size = KEY_FRAMES * settings.fps
     context.colorspace = context.color_primaries = context.color_trc = BT601
     context.color_range = LIMITED
-    context.thread_count = 0  # one for each processor
+    # One for each processor; but those of libvpx for VP8 wait for each other by spinning.
+    context.thread_count = 1 if codec == "vp8" else 0
     context.flags |= Flags.global_header
     if settings.live:
         context.bit_rate = _bitrate(settings)

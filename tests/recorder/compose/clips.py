@@ -54,6 +54,7 @@ def video(
             context.pix_fmt = "yuv420p"
             context.time_base = Fraction(1, 1000)
             context.gop_size = 1000
+            context.thread_count = 1  # libvpx's would spin
             context.bit_rate = 4_000_000
             context.options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
         frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
