@@ -19,10 +19,12 @@ class ExactCamera(Source):
 
     Attributes:
         taps: To which it sends.
+        newest: When the newest frame was captured, Unix seconds.
     """
 
     def __init__(self) -> None:
         self.taps: list[TrackTap] = []
+        self.newest = 0.0
         self._begun = time.monotonic()
         self._pictures = video_packets(VP8, encode_video(VP8, 30))
         self._index = 0
@@ -47,5 +49,6 @@ class ExactCamera(Source):
             packet.index, packet.codec, packet.key_frame = self._index, VP8, part.key_frame
             self._index += 1
             packets.append(packet)
+        self.newest = now + WALL_OFFSET
         for tap in self.taps:
             tap.receive_packets(packets, now=now)

@@ -18,7 +18,7 @@ from recorder.files.manifest_file import FILE_NAME, ManifestFile
 from recorder.files.recovery import recover
 from recorder.folders import folder_of
 from recorder.link import supervisor as module
-from recorder.link.messages import StartRecording, StatusIs, ToServer, TrackCame
+from recorder.link.messages import StartRecording, StatusIs, StopRecording, ToServer, TrackCame
 from recorder.link.process import RecorderProcess
 from recorder.link.supervisor import RecorderSupervisor
 from recorder.link.tap import TrackTap
@@ -240,3 +240,39 @@ async def test_a_recorder_that_dies_all_the_time_is_given_up(tmp_path, monkeypat
         assert made.status().state == "failed"
         assert "5 times" in made.status().error
         assert made.supervisor.active() == made.supervisor.pids() == []
+
+
+async def test_a_recorder_that_stands_still_keeps_all_times(tmp_path):
+    """For two seconds, as in a machine that swaps; what came meanwhile waits in the link."""
+    camera = ExactCamera()
+    wanted = order(tmp_path, started_at=time.time())
+    states: list[RecordingStatus] = []
+
+    def hear(said: ToServer) -> None:
+        if isinstance(said, StatusIs):
+            states.append(said.status)
+
+    process = RecorderProcess(hear, lambda: None)
+    process.link.tell(StartRecording(wanted, WALL_OFFSET))
+    tap = TrackTap(camera, process.link, "RC_1", wall_offset=WALL_OFFSET)
+    info = TrackInfo("TR_v", "PA_ann", "ann", "video", "camera")
+    process.link.tell(TrackCame("RC_1", tap.handle, info, time.time()))
+    camera.taps.append(tap)
+    sending = asyncio.create_task(camera.run())
+    await until(lambda: states and states[-1].bytes, "it writes", deadline=30)
+    os.kill(process.pid, signal.SIGSTOP)
+    await asyncio.sleep(2.0)
+    os.kill(process.pid, signal.SIGCONT)
+    before = states[-1].bytes
+    await until(lambda: states[-1].bytes > before + 50_000, "it goes on", deadline=30)
+    sending.cancel()
+    end = camera.newest
+    process.link.tell(StopRecording("RC_1", "stopped"))
+    await until(lambda: states[-1].state == "complete", "it ends", deadline=30)
+    await process.close()
+    manifest = ManifestFile(folder_of(wanted) / FILE_NAME).load()
+    (track,) = manifest.tracks
+    (segment,) = track.segments
+    assert track.gaps == []
+    captured = manifest.started_at + segment.start + segment.duration
+    assert captured == pytest.approx(end, abs=0.01)
