@@ -147,6 +147,8 @@ class RtmpSession:
                 self._command("FCPublish", 3, None, key)
                 self._command("createStream", CREATE_STREAM, None)
             case ["_result", number, _, float(stream), *_] if number == CREATE_STREAM:
+                if not 0 <= stream < 2**32:
+                    raise OutputError("The server makes a stream that cannot be.")
                 self._stream = int(stream)
                 self._command("publish", 5, None, self._address.key, "live", stream=self._stream)
             case ["_error", number, *details] if number in (CONNECT, CREATE_STREAM):

@@ -259,12 +259,12 @@ def test_hls_and_file_come_of_one_encoding(tmp_path: Path) -> None:
     wanted = composite_order(tmp_path, hls=True)
     playing = Playing(wanted)
     playing.join("ann")
-    playing.play("ann", START + 0.5, 6)
+    playing.play("ann", START + 0.5, 4)  # less than may wait for a slow disk
     manifest = playing.stop()
     folder = folder_of(wanted)
     flash, beep = events(folder / "hls" / "live.m3u8")
     in_file, _ = events(only_file(manifest, wanted))
-    assert flash - in_file == pytest.approx(np.full(6, flash[0] - in_file[0]), abs=0.01)
+    assert flash - in_file == pytest.approx(np.full(4, flash[0] - in_file[0]), abs=0.01)
     assert np.abs(flash - beep).max() <= 0.03
     (hls,) = playing.recording.status().outputs
     assert (hls.url, hls.state, hls.dropped) == ("hls", "ended", 0)
