@@ -57,6 +57,7 @@ def _layer(layer: LayerStatus) -> LayerInfo:
         width=layer.width,
         height=layer.height,
         bitrate=layer.bitrate,
+        fps=round(layer.fps, 1),
     )
 
 

@@ -53,6 +53,7 @@ class LayerInfo(Shared, frozen=True, kw_only=True):
     width: int
     height: int
     bitrate: Bitrate
+    fps: float
 
 
 class SettingsInfo(Shared, frozen=True, kw_only=True):

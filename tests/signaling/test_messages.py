@@ -54,7 +54,9 @@ PARTICIPANT = messages.ParticipantInfo(
     tracks=(TRACK,),
 )
 ROOM = messages.RoomInfo(sid="RM_1", name="r", metadata="", created_at=1.0, num_participants=1)
-LAYER = messages.LayerInfo(spatial=1, temporal=2, rid="h", width=640, height=360, bitrate=500_000)
+LAYER = messages.LayerInfo(
+    spatial=1, temporal=2, rid="h", width=640, height=360, bitrate=500_000, fps=7.5
+)
 MEDIA = messages.MediaInfo(
     estimate=800_000,
     mode="transport_cc",

@@ -129,6 +129,7 @@
  * @property {number} width
  * @property {number} height
  * @property {number} bitrate bit/s
+ * @property {number} fps 0 when unknown
  */
 
 /**
