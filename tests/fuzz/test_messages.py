@@ -1,5 +1,6 @@
 """Whatever text a client sends: it is a message, or a clean error, and its id is an id or none."""
 
+import asyncio
 import base64
 import json
 import time
@@ -44,7 +45,7 @@ def test_decoding_is_clean() -> None:
     assert set(errors) == {"malformed", "bad_request"}
 
 
-def test_sessions_answer_everything_once_and_never_with_a_fault_of_ours() -> None:
+async def test_sessions_answer_everything_once_and_never_with_a_fault_of_ours() -> None:
     random = Random(2)
     server = SessionServer()
     watcher = server.join("watcher")
@@ -62,6 +63,7 @@ def test_sessions_answer_everything_once_and_never_with_a_fault_of_ours() -> Non
         assert len(replies) <= 2
         if number % 50 == 0:
             server.time.run(0.5)
+            await asyncio.sleep(0)  # recordings are begun and ended
         assert all(m.get("error") != "internal_error" for m in client.sent[before:])
     assert watcher.request("ping")["type"] == "pong"
     assert not watcher.heard("error")
