@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from recorder.media.audio_stream import AudioStream
 from recorder.media.frame import Unit
 from recorder.media.timeline import Timeline
-from recorder.media.video_stream import PATIENCE as SWITCH_PATIENCE
 from recorder.media.video_stream import VideoStream
 from recorder.values import EncodedFrame, Gap, RecordedPacket, Reference
 from sfu.wire.parameters import Kind
@@ -16,6 +15,7 @@ KEY_FRAME_INTERVAL = 1.0  # s between two wishes
 HANDOVER = 0.1  # s of silence of one stream of sound before another goes on
 HOLD_TIME = 0.1  # s until frames that have no time yet are looked at again
 MAX_STREAMS = 8  # that one track is read from; the least used is forgotten
+MAX_COMING = 256  # frames of another stream that wait for the present one to be complete
 MAX_HELD = 512  # frames that wait for their time; without any reference they are dropped
 MAX_GAPS = 10_000
 
@@ -59,7 +59,6 @@ class TrackReader:
 
     __slots__ = (
         "_clock_rate",
-        "_coming_since",
         "_current",
         "_end",
         "_forgotten",
@@ -81,7 +80,6 @@ class TrackReader:
         self._streams: dict[int, VideoStream | AudioStream] = {}
         self._current: VideoStream | AudioStream | None = None
         self._newest: VideoStream | AudioStream | None = None  # of which a packet came last
-        self._coming_since: float | None = None  # that another stream could go on
         self._forgotten = 0  # packets that streams had lost which are forgotten now
         self._ready: deque[Unit] = deque()
         self._look_again: float | None = None  # when frames may have a time that have none yet
@@ -144,8 +142,9 @@ class TrackReader:
     def get_timer(self) -> float | None:
         """When to call `read` at the latest, monotonic seconds; None for not before a packet."""
         times = [self._look_again, *(s.buffer.deadline for s in self._streams.values())]
-        if self._coming_since is not None:
-            times.append(self._coming_since + SWITCH_PATIENCE)
+        current = self._current
+        if current is not None and not current.buffer.waits and self._coming():
+            times.append(current.heard + HANDOVER)
         return min((time for time in times if time is not None), default=None)
 
     def take_key_frame_wish(self, *, now: float) -> bool:
@@ -181,20 +180,21 @@ class TrackReader:
         for stream in self._streams.values():
             stream.advance(now=now)
         self._collect()
-        coming = [s for s in self._streams.values() if s is not self._current and s.units]
+        coming = self._coming()
         if not coming:
-            self._coming_since = None
             return
-        if self._coming_since is None:
-            self._coming_since = now
         current = self._current
         if (
             current is None
             or current.awaits_key_frame
             or (not current.buffer.waits and (self._video or now - current.heard >= HANDOVER))
-            or now - self._coming_since >= SWITCH_PATIENCE
+            or len(coming[-1].units) > MAX_COMING
         ):
             self._switch(coming[-1])
+
+    def _coming(self) -> list[VideoStream | AudioStream]:
+        """Streams that could go on in the place of the present one, the newest last."""
+        return [s for s in self._streams.values() if s is not self._current and s.units]
 
     def _switch(self, stream: VideoStream | AudioStream) -> None:
         """Go on with another stream: what is left of the others is of no use."""
@@ -204,7 +204,6 @@ class TrackReader:
             self._current.finish()
             self._collect()
         self._current = stream
-        self._coming_since = None
         self._collect()
         for other in self._streams.values():
             if other is not stream:

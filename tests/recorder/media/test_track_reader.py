@@ -523,3 +523,16 @@ def test_streams_of_sound_that_overlap_take_turns_once():
     turned = next(n for n, (a, b) in enumerate(pairwise(frames)) if b.data != source[n + 1])
     assert turned == 32
     assert [frame.data for frame in frames] == [*source[:33], *source[30:]]
+
+
+def test_a_stream_that_never_ends_does_not_keep_another_for_ever():
+    one = audio_packets(encode_audio(400), ssrc=1)
+    two = audio_packets(encode_audio(400), ssrc=2, index=500, timestamp=77)
+    reader = TrackReader("audio")
+    for packets in (one, two):
+        reader.refer(reference(packets[0], 0))
+    for number in range(400):
+        reader.receive([one[number], two[number]], now=0.02 * number)
+        reader.read(now=0.02 * number)
+        held = sum(len(stream.units) for stream in reader._streams.values())
+        assert held <= 257
