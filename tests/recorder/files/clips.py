@@ -49,6 +49,7 @@ def pictures(
     context.framerate = Fraction(FPS)
     context.gop_size = FPS
     context.bit_rate = 3_000_000 if noise else 300_000
+    context.thread_count = 1  # libvpx's threads would spin
     context.options = options
     random = np.random.default_rng(1)
     packets = []

@@ -36,6 +36,7 @@ def encode_video(
     encoder.time_base, encoder.framerate = Fraction(1, FPS), Fraction(FPS)
     encoder.bit_rate = 0 if "crf" in options else 1_000_000
     encoder.gop_size, encoder.max_b_frames = gop, 0
+    encoder.thread_count = 1  # libvpx's threads would spin
     encoder.options = options
     noise = np.random.default_rng(1).integers(0, 255, (height, width), dtype=np.uint8)
     packets = []
