@@ -187,7 +187,7 @@ class TrackReader:
         if (
             current is None
             or current.awaits_key_frame
-            or (not current.buffer.waits and (self._video or now - current.heard >= HANDOVER))
+            or (not current.buffer.waits and (self._video or now >= current.heard + HANDOVER))
             or len(coming[-1].units) > MAX_COMING
         ):
             self._switch(coming[-1])
