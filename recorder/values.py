@@ -39,7 +39,7 @@ class RecordedPacket:
         marker: The header's bit: for video the last packet of a frame.
         key_frame: Whether a key frame begins here.
         codec: What the payload is.
-        payload: Without padding, not empty.
+        payload: Without padding; empty where there was nothing else.
         rotation: Degrees by which to turn the picture clockwise (3GPP TS 26.114 7.4.5), None where
             the packet does not say.
     """
