@@ -22,6 +22,7 @@ from sfu.wire.rtp import RtpPacket
 
 SETTLING_TIME = 1.0  # s after a switch in which late packets of the stream before may come
 HIGHEST = 7  # of all spatial and temporal layers that there can be: whatever there is
+REPAIR_PATIENCE = 0.2  # s; a key frame is here sooner than repairs that take longer
 MAX_CAPTURE_GAP = 1.0  # s by which capture clocks may differ from arrival before they are wrong
 
 ForwarderState = Literal["waiting", "active", "unsupported"]
@@ -404,7 +405,7 @@ class Forwarder:
 
     # -- what the subscriber says about it
 
-    def receive_nack(self, lost: Sequence[int], *, now: float) -> None:
+    def receive_nack(self, lost: Sequence[int], *, now: float) -> bool:
         """Send again what is still cached (RFC 4585 6.2.1, RFC 4588).
 
         What is older than the last key frame helps nobody any more; what the path cannot take
@@ -413,12 +414,15 @@ class Forwarder:
         Args:
             lost: 16-bit sequence numbers, as we sent them.
             now: Monotonic seconds.
+
+        Returns:
+            Whether that repairs it soon; else only a key frame does.
         """
         source, target = self._source, self._target
         if source is None or target is None or not self._nack:
-            return
+            return True
         self._settle()
-        self._repair.answer(
+        takes = self._repair.answer(
             lost,
             source,
             target,
@@ -426,6 +430,7 @@ class Forwarder:
             round_trip=self._reports.round_trip,
             now=now,
         )
+        return takes <= REPAIR_PATIENCE
 
     def probe(self, size: int, cluster: int, *, now: float) -> int:
         """Send packets of the last moment again, over RTX, to see whether more goes through.

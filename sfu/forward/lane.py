@@ -131,13 +131,21 @@ class Lane:
         """Whether a retransmission of so many bytes may be sent now; it counts as sent then."""
         if not self._estimate:
             return True
-        rate = max(REPAIR_SHARE * self._estimate, MIN_REPAIR) / 8
+        rate = self._repair_rate()
         level = max(self._repair_level - rate * (now - self._repaired_at), 0.0)
         if level > rate * REPAIR_TIME:
             return False
         self._repair_level = level + size
         self._repaired_at = now
         return True
+
+    def repair_time(self, size: int) -> float:
+        """Seconds that so many bytes of retransmissions take when no more may be sent at once."""
+        return size / self._repair_rate()
+
+    def _repair_rate(self) -> float:
+        """Bytes/s."""
+        return max(REPAIR_SHARE * self._estimate, MIN_REPAIR) / 8
 
     # -- pacing
 

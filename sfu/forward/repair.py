@@ -69,7 +69,7 @@ class Repair:
         oldest: int,
         round_trip: float,
         now: float,
-    ) -> None:
+    ) -> float:
         """Send again what is still cached, as far as the path takes it besides the media.
 
         Args:
@@ -79,9 +79,13 @@ class Repair:
             oldest: Index, as sent, of the first packet that is of use.
             round_trip: Seconds, 0 while unknown.
             now: Monotonic seconds.
+
+        Returns:
+            Seconds until the path would have taken the rest.
         """
         counts = self.counts
         extensions = source.sent_extensions()
+        left = 0
         for sequence_number in lost:
             sent = self._sequence.unwrap(sequence_number)
             if sent < oldest or not counts.may(sent, round_trip, now=now):
@@ -94,12 +98,13 @@ class Repair:
             if origin is None or packet is None or patch is None:
                 counts.not_found += 1
                 continue
-            if not self._lane.may_repair(packet.size, now=now):
-                return
-            if self.send(packet, patch, sent, origin[2], extensions, now=now):
+            if left or not self._lane.may_repair(packet.size, now=now):
+                left += packet.size
+            elif self.send(packet, patch, sent, origin[2], extensions, now=now):
                 counts.note(sent, now=now)
             else:
                 counts.not_found += 1
+        return self._lane.repair_time(left) if left else 0.0
 
     def send(
         self,

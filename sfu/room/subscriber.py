@@ -143,8 +143,10 @@ class Subscriber:
                     known, min(forwarders[block.ssrc].round_trip for block in known), now=now
                 )
         elif isinstance(packet, Nack):
-            if forwarder := forwarders.get(packet.media_ssrc):
-                forwarder.receive_nack(packet.lost[:MAX_NACKED], now=now)
+            forwarder = forwarders.get(packet.media_ssrc)
+            if forwarder and not forwarder.receive_nack(packet.lost[:MAX_NACKED], now=now):
+                # After an outage: the client would find out when its patience has ended.
+                self._request_key_frame(packet.media_ssrc, now)
         elif isinstance(packet, PictureLossIndication):
             self._request_key_frame(packet.media_ssrc, now)
         elif isinstance(packet, FullIntraRequest):

@@ -150,9 +150,9 @@ class VideoReceiver:
         if self._nack is not None and self._nack.repaired(index, now=packet.arrival):
             self.repaired += 1
         packet.payload = packet.payload[2:]
-        self._take(packet, index)
+        self._take(packet, index, repair=True)
 
-    def _take(self, packet: RtpPacket, index: int) -> None:
+    def _take(self, packet: RtpPacket, index: int, *, repair: bool = False) -> None:
         self._last_packet = packet.arrival
         if index in self._seen:
             return
@@ -170,6 +170,7 @@ class VideoReceiver:
             if len(self._frames) > WINDOW * 4:
                 del self._frames[next(iter(self._frames))]
         frame.packets += 1
+        frame.repaired |= repair
         if payload[0] & 0x17 == 0x10:
             frame.first = index
             frame.descriptor = parse_descriptor(payload)
@@ -194,7 +195,9 @@ class VideoReceiver:
 
     def _completed(self, frame: Frame) -> None:
         now = frame.completed = self._time.now
-        self._lateness.append(now - frame.timestamp)
+        if not frame.repaired or not self._lateness:
+            # As in browsers, what a repair delayed tells nothing of the path's jitter.
+            self._lateness.append(now - frame.timestamp)
         late = sorted(self._lateness)
         wanted = late[int(COVERED * (len(late) - 1))] - late[0]
         if len(self._losses) == 3 and now - self._losses[0] < LOSS_MEMORY:

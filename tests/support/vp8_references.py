@@ -20,6 +20,7 @@ class Frame:
         first: Index of the first packet, None while unknown.
         last: Index of the last packet, None while unknown.
         packets: How many have come.
+        repaired: Whether some of them came again, over RTX.
         completed: When the last of them came, monotonic seconds.
         descriptor: Of the first packet.
         payload: Of the first packet.
@@ -33,6 +34,7 @@ class Frame:
     first: int | None = None
     last: int | None = None
     packets: int = 0
+    repaired: bool = False
     completed: float = 0.0
     descriptor: Vp8Descriptor | None = None
     payload: bytes = b""
