@@ -33,6 +33,7 @@ class RecordingFolder:
         chronicle: What the manifest tells.
         resumed: Whether there was something to go on with.
         changed: Whether there is news for the manifest; set it when something is worth a save.
+        due: Whether it cannot wait: set it when there is a new file.
         warning: That the disk will be full soon, in words; empty when all is well.
     """
 
@@ -45,6 +46,7 @@ class RecordingFolder:
         self._saved_at = float("-inf")
         self.resumed = False
         self.changed = True
+        self.due = False
         self.warning = ""
         try:
             self.chronicle = self._begin(order, resume=resume)
@@ -71,9 +73,10 @@ class RecordingFolder:
         Raises:
             OSError: The disk failed; `DiskFullError`: less is free than must be.
         """
-        if now - self._saved_at < SAVE_INTERVAL:
+        if now - self._saved_at < SAVE_INTERVAL and not self.due:
             return
         self._saved_at = now
+        self.due = False
         self.warning = self._guard.check().warning
         if self.changed:
             self.changed = False

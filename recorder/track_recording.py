@@ -17,7 +17,9 @@ from recorder.values import (
     TrackInfo,
 )
 
-SYNC_INTERVAL = 1.0  # s between two times that files are made to survive a power cut
+# s between two times that files are made to survive a power cut: with what packets are waited for
+# (0.6), a tick (0.2) and what a muxer holds back (0.5), no more than 2 s are lost
+SYNC_INTERVAL = 0.5
 KEY_FRAME_INTERVAL = 1.0  # s between two wishes of a writer
 LEAST_GAP = 0.001  # s
 
@@ -33,6 +35,7 @@ class _Recorded:
         self.corrected = False  # whether the times of the files are final
         self.gaps = 0  # of the reader's, that were told
         self.missing_until = float("-inf")  # Unix seconds, of the last gap that was told
+        self.left_out: float | None = None  # Unix seconds, of the first frame that no file took
         self.key_frame_wanted = False
         self.wished_at = float("-inf")
 
@@ -112,6 +115,7 @@ class TrackRecording:
             recorded.muted = muted
             if muted:
                 self._write(recorded, recorded.reader.flush(now=self._now))
+                self._end_left_out(recorded, time)
         self._folder.chronicle.set_muted(sid, muted, time=time)
         self._folder.changed = True
 
@@ -180,13 +184,32 @@ class TrackRecording:
             if writer is not None:
                 writer.correct(reader.offset_correction)
         for frame in frames:
-            self._folder.changed = True
-            if writer is None or not writer.write(frame):
-                recorded.key_frame_wanted = recorded.info.kind == "video"
+            self._write_frame(recorded, frame)
         gaps = reader.stats.gaps
         for gap in gaps[recorded.gaps :]:
             self._note_gap(recorded, gap.start, gap.end)
         recorded.gaps = len(gaps)
+
+    def _write_frame(self, recorded: _Recorded, frame: EncodedFrame) -> None:
+        writer = recorded.writer
+        if writer is None:
+            return
+        self._folder.changed = True
+        files = len(writer.segments)
+        if not writer.write(frame):
+            recorded.key_frame_wanted = recorded.info.kind == "video"
+            if recorded.left_out is None:
+                recorded.left_out = frame.time
+            return
+        self._end_left_out(recorded, frame.time)
+        if len(writer.segments) > files:
+            self._folder.due = True  # else whoever repairs it would not know of the file
+
+    def _end_left_out(self, recorded: _Recorded, end: float) -> None:
+        """Note as a gap what no file took, up to this time."""
+        if recorded.left_out is not None:
+            self._note_gap(recorded, recorded.left_out, end)
+            recorded.left_out = None
 
     def _note_gap(self, recorded: _Recorded, start: float, end: float) -> None:
         """Note what is not known yet: a gap may be told by the link and found by the reader."""
@@ -201,7 +224,7 @@ class TrackRecording:
         wanted = recorded.reader.take_key_frame_wish(now=now)
         if recorded.key_frame_wanted and now - recorded.wished_at >= KEY_FRAME_INTERVAL:
             recorded.key_frame_wanted = False
-            wanted = recorded.writer is not None
+            wanted = True
         if wanted:
             recorded.wished_at = now
         return wanted
@@ -244,6 +267,7 @@ class TrackRecording:
     def _finish(self, recorded: _Recorded) -> None:
         try:
             self._write(recorded, recorded.reader.flush(now=self._now))
+            self._end_left_out(recorded, self._now + self._wall_offset)
         finally:
             if recorded.writer is not None:
                 recorded.writer.close()

@@ -7,9 +7,9 @@ import numpy as np
 
 from recorder.compose.decoders import SAMPLE_RATE, AudioDecoder, Samples
 from recorder.compose.resampler import REACH, stretch
+from recorder.media import opus
 from recorder.values import EncodedFrame
 
-OPUS_DELAY = 312  # samples by which what a decoder gives is later than what was captured (libopus)
 JUMP = 480  # samples, 10 ms: what is further off than that was lost, or sent after a pause
 FADE = 240  # samples, 5 ms: how softly sound begins and ends
 FOLLOW = 0.05  # part of a difference that is believed at each packet: times are rounded
@@ -115,4 +115,4 @@ class AudioSource:
 
 
 def _start(frame: EncodedFrame) -> int:
-    return round(frame.time * SAMPLE_RATE) - OPUS_DELAY
+    return round(frame.time * SAMPLE_RATE) - opus.DELAY

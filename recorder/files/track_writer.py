@@ -24,6 +24,9 @@ class TrackWriter:
         format: Of the files, where it takes the codec; else they are Matroska.
         started_at: Unix seconds of the recording's start.
         segments: Of the track in the manifest; it is added to.
+
+    Attributes:
+        segments: As given.
     """
 
     def __init__(
@@ -39,7 +42,7 @@ class TrackWriter:
         self._name = name
         self._format: Format = format
         self._started_at = started_at
-        self._segments = segments
+        self.segments = segments
         self._own: list[Segment] = []  # without those of a recorder before us
         self._writer: SegmentWriter | None = None
 
@@ -138,6 +141,6 @@ class TrackWriter:
                 rotation=stream.rotation,
             )
             self._own.append(segment)
-            self._segments.append(segment)
+            self.segments.append(segment)
             return writer
         raise AssertionError

@@ -10,7 +10,7 @@ from recorder.files.muxer import Muxer
 from recorder.live.output import OutputError
 from recorder.values import Format
 
-SYNC_INTERVAL = 1.0  # s between two times that the file is made to survive a power cut
+SYNC_INTERVAL = 0.5  # s between two times that the file is made to survive a power cut
 RTP_NAMES = {"h264": "H264", "vp8": "VP8", "vp9": "VP9", "opus": "opus", "aac": "MPEG4-GENERIC"}
 
 

@@ -6,6 +6,9 @@ from sfu.errors import ParseError
 from sfu.wire.payload.opus import MAX_BLOCKS
 
 CLOCK_RATE = 48000  # Hz, whatever was sampled (RFC 7587 4.1)
+# Samples by which what a decoder gives is later than what was captured: of libopus, which all
+# browsers have (2.5 ms of lookahead and 4 ms in which its two codecs are brought in step).
+DELAY = 312
 MAX_DURATION = 5760  # samples; 120 ms (RFC 6716 3.2.5)
 
 # Samples of one frame by the four configurations of each mode (RFC 6716 3.1, table 2).
@@ -33,8 +36,8 @@ def duration(packet: bytes) -> int:
 
 
 def head(channels: int) -> bytes:
-    """OpusHead (RFC 7845 5.1) of a stream without samples to skip: it began before its file."""
-    return b"OpusHead" + struct.pack("<BBHIhB", 1, channels, 0, CLOCK_RATE, 0, 0)
+    """OpusHead (RFC 7845 5.1) that has players take the decoder's delay out."""
+    return b"OpusHead" + struct.pack("<BBHIhB", 1, channels, DELAY, CLOCK_RATE, 0, 0)
 
 
 def blocks(payload: bytes) -> list[tuple[int, bytes]]:

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from recorder.files.disk import DiskFullError
@@ -15,6 +17,7 @@ from recorder.link.messages import RecordingOrder
 from recorder.track_recording import TrackRecording
 from recorder.values import RecordingRequest, Reference, TrackInfo
 from sfu.wire.parameters import AV1, VP8, VP9
+from tests.recorder.files.clips import sound
 from tests.recorder.files.probe import decode, ffprobe, packets
 from tests.recorder.link.orders import UNIX, order
 from tests.recorder.media.packetizer import (
@@ -244,3 +247,47 @@ def test_one_that_had_ended_is_left_as_it_is(tmp_path):
     assert again.status().state == "complete"
     again.stop("stopped", now=START + 100)
     assert ManifestFile(folder_of(playing.order) / FILE_NAME).load() == manifest
+
+
+def test_the_manifest_tells_of_a_file_as_soon_as_there_is_one(tmp_path):
+    playing = Playing(order(tmp_path))
+    playing.run_to(START + 2.2)  # the manifest was saved a moment ago
+    playing.add("video")
+    video = video_packets(VP8, encode_video(VP8, 10))
+    playing.refer(video[0][0], START + 2.2)
+    playing.play(("video", START + 2.2, 1 / FPS, video))
+    playing.run_to(playing.now + 0.2)
+    saved = ManifestFile(folder_of(playing.order) / FILE_NAME).load()
+    assert [segment.file for segment in saved.segments()] == ["ann-camera.mkv"]
+    playing.stop()
+
+
+def test_what_no_file_can_take_before_a_key_frame_is_a_gap(tmp_path):
+    playing = Playing(order(tmp_path))
+    playing.add("video")
+    video = video_packets(VP8, encode_video(VP8, 60))  # a key frame each ten
+    playing.refer(video[0][0], START)
+    turned = [[replace(packet, rotation=90) for packet in unit] for unit in video[23:]]
+    playing.play(("video", START, 1 / FPS, [*video[:23], *turned]))
+    manifest = playing.stop()
+    assert len(manifest.segments()) == 2
+    (gap,) = manifest.tracks[0].gaps
+    assert gap.start == pytest.approx(23 / FPS, abs=0.002)
+    assert gap.end == pytest.approx(30 / FPS, abs=0.002)
+    assert playing.recording.status().gaps == 1
+
+
+def test_sound_is_heard_when_it_was_captured(tmp_path):
+    playing = Playing(order(tmp_path))
+    playing.add("audio")
+    audio = audio_packets([frame.data for frame in sound(onset=1.0)])
+    playing.refer(audio[0], START + 0.5, kind="audio")
+    playing.play(("audio", START + 0.5, 0.02, audio))
+    manifest = playing.stop()
+    ((segment,),) = (track.segments for track in manifest.tracks)
+    first = next(
+        piece.time + loud[0] / piece.sample_rate
+        for piece in decode(folder_of(playing.order) / segment.file)
+        if (loud := np.nonzero(np.abs(piece.to_ndarray()).max(axis=0) > 0.05)[0]).size
+    )
+    assert segment.start + first == pytest.approx(1.5, abs=2e-3)  # an encoder's delay is 6.5 ms

@@ -174,4 +174,4 @@ def _leb128(value: int) -> bytes:
 
 
 def test_the_head_is_that_of_rfc_7845():
-    assert opus.head(2) == b"OpusHead\1\2\0\0\x80\xbb\0\0\0\0\0"
+    assert opus.head(2) == b"OpusHead\1\2\x38\1\x80\xbb\0\0\0\0\0"
