@@ -12,6 +12,7 @@ from tests.support.capacity import Capacity
 from tests.support.chromium import Chromium, Tab
 from tests.support.layers_page import SIZE, Page, scalable, simulcast
 from tests.support.polling import until
+from tests.support.room_page import enter
 from tests.support.server import RunningServer
 from tests.support.udp_bottleneck import udp_bottleneck
 
@@ -20,6 +21,30 @@ NARROW, WIDE = 250_000, 5_000_000  # bit/s; the highest layer takes 400,000 or m
 STALLED = 3.0  # s; a decoder that waits for a key frame that nobody asks for waits longer
 SMALL = (320, 180)
 ROUNDS = 3  # of switching there and back
+
+SHARE_SCREEN = """
+async () => {
+  const { openScreen } = await import("/client/media.js");
+  for (const track of await openScreen()) {
+    const source = track.kind === "video" ? "screen_share" : "screen_share_audio";
+    await room.publish(track, { source });
+  }
+}
+"""
+WATCH_SCREEN = """
+async () => {
+  window.page = { report: null, stall: 0 };
+  room.on("mediareport", ({ status }) => (page.report = status));
+  room.watchMedia(true);
+}
+"""
+SHOW_SCREEN = """
+(size) => {
+  const [person] = room.participants.values();
+  const screen = [...person.tracks.values()].find(({ source }) => source === "screen_share");
+  room.configure(screen, size);
+}
+"""
 
 
 def shown(width: int) -> dict[str, int]:
@@ -177,4 +202,31 @@ async def test_temporal_layers_are_left_out(
     await viewer.show(temporal=2)
     await until(most, "all frames again")
     assert (await viewer.received())["frameWidth"] == SMALL[0]
+    check_healthy(publisher.tab, viewer.tab)
+
+
+async def test_screen_of_our_client_comes_in_the_size_that_is_shown(
+    chromium: Chromium, server: RunningServer
+) -> None:
+    publisher = Page(await enter(chromium, server, "ann", publish=False))
+    viewer = Page(await enter(chromium, server, "ben", publish=False))
+    await viewer.tab.evaluate(WATCH_SCREEN)
+    await publisher.tab.evaluate(SHARE_SCREEN)
+    await viewer.tab.until("room.participants.values().next().value?.tracks.size", "it is shared")
+
+    sent = await until(publisher.sent, "it is sent", interval=0.1)
+    assert set(sent) == {"l", "h"}
+    full = await publisher.tab.evaluate(
+        "room.local.track('screen_share').mediaStreamTrack.getSettings().width"
+    )
+    # Text is read in its own size, where the size of the tile is not known.
+    await viewer.decodes(full)
+
+    await viewer.tab.evaluate(SHOW_SCREEN, shown(full // 2))
+    await viewer.decodes(full // 2)
+    await check_stopped(publisher, "h")
+    await viewer.longest_stall()
+    await viewer.tab.evaluate(SHOW_SCREEN, shown(full))
+    await viewer.decodes(full)
+    assert await viewer.longest_stall() < STALLED
     check_healthy(publisher.tab, viewer.tab)
