@@ -11,6 +11,7 @@ import structlog
 from msgspec import structs
 
 from recorder.catalogue import Catalogue
+from recorder.files.disk import describe_error
 from recorder.files.manifest_file import ManifestError
 from recorder.folders import relative_folder
 from recorder.link.messages import RecordingOrder
@@ -180,7 +181,7 @@ class RecordingManager:
             return await asyncio.to_thread(self._catalogue.files, recording)
         except (OSError, ManifestError) as error:
             raise LocalError(
-                f"The manifest cannot be read: {error}.", name="internal_error"
+                f"The manifest cannot be read: {_reason(error)}.", name="internal_error"
             ) from error
 
     async def path(self, recording_id: str, name: str) -> Path:
@@ -301,7 +302,7 @@ class RecordingManager:
             await asyncio.to_thread(self._catalogue.delete, recording)
         except OSError as error:
             raise LocalError(
-                f"The recording cannot be deleted: {error}.", name="internal_error"
+                f"The recording cannot be deleted: {describe_error(error)}.", name="internal_error"
             ) from error
         self._kept.pop(recording_id, None)
 
@@ -454,6 +455,10 @@ class RecordingManager:
         event = RecordingEvent(recording, at=self._clock())
         for listener in self.on_changed:
             listener(event)
+
+
+def _reason(error: OSError | ManifestError) -> str:
+    return describe_error(error) if isinstance(error, OSError) else str(error)
 
 
 def _begun(order: RecordingOrder) -> Recording:

@@ -1,7 +1,7 @@
 """The folder of one recording that is being made: its lock, its manifest, its disk."""
 
 from recorder.files.chronicle import Chronicle
-from recorder.files.disk import DiskGuard
+from recorder.files.disk import DiskGuard, describe_error
 from recorder.files.hashing import hash_segments
 from recorder.files.manifest import Manifest
 from recorder.files.manifest_file import FILE_NAME, ManifestError, ManifestFile
@@ -110,7 +110,7 @@ class RecordingFolder:
         try:
             hash_segments(self.path, own)
         except OSError as error:
-            self.chronicle.add_error(str(error))
+            self.chronicle.add_error(describe_error(error))
         if torn:
             self._file.save(manifest)
             self.chronicle = Chronicle(recover(self.path))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
-from recorder.files.disk import DiskFullError
+from recorder.files.disk import DiskFullError, describe_error
 from recorder.link.messages import KeyFrameWanted, StatusIs, ToServer
 from recorder.values import ENDED, RecordedPacket, RecordingStatus, State
 from recorder.worker import RecordingWorker
@@ -230,7 +230,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, DiskFullError):
         return NO_SPACE
     if isinstance(error, OSError):
-        return f"the disk failed: {error}"
+        return f"the disk failed: {describe_error(error)}"
     if isinstance(error, ValueError):
         return str(error)
     return f"the recorder has a fault: {type(error).__name__}"

@@ -17,6 +17,7 @@ from typing import Literal
 
 import msgspec
 
+from recorder.files.disk import describe_error
 from recorder.files.manifest_file import FILE_NAME
 from recorder.storage.base import Store, StoreError
 from recorder.storage.s3 import S3Settings, S3Store
@@ -207,8 +208,10 @@ def main() -> None:
         wish = msgspec.json.decode(line, type=Wish)
         try:
             tell(News(wish.number, result=_do(wish, store, uploader)))
-        except (StoreError, OSError) as error:
-            tell(News(wish.number, error=f"{error}"))
+        except StoreError as error:
+            tell(News(wish.number, error=str(error)))
+        except OSError as error:
+            tell(News(wish.number, error=describe_error(error)))
     uploader.close()
 
 

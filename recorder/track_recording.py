@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from recorder.files.disk import describe_error
 from recorder.files.track_writer import TrackWriter
 from recorder.folders import file_of
 from recorder.link.messages import RecordingOrder
@@ -255,7 +256,7 @@ class TrackRecording:
             try:
                 self._finish(recorded)
             except OSError as error:
-                self._folder.chronicle.add_error(str(error))
+                self._folder.chronicle.add_error(describe_error(error))
         self._tracks = {}
         self._folder.finish(reason, time=self._now + self._wall_offset)
         if self._folder.state == "failed":

@@ -175,6 +175,12 @@ class RecordingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     storage: Storage | None = None
     template: str | None = None
 
+    def __repr__(self) -> str:
+        """What was asked for, for logs: without outputs, whose addresses have keys in them."""
+        fields = [f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__]
+        fields[self.__struct_fields__.index("outputs")] = f"outputs=<{len(self.outputs)}>"
+        return f"{type(self).__name__}({', '.join(fields)})"
+
 
 class OutputStatus(msgspec.Struct, frozen=True):
     """How it goes with one output of a composite.

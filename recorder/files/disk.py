@@ -27,6 +27,11 @@ def disk_error(error: OSError, path: Path) -> OSError:
     return OSError(error.errno, error.strerror or str(error), str(path))
 
 
+def describe_error(error: OSError) -> str:
+    """What failed, in words that may be told to anyone: without paths."""
+    return error.strerror or type(error).__name__
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut, as `fsync` does for a file's content."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -151,5 +156,5 @@ class DiskGuard:
             raise DiskFullError(self._path)
         if free < 2 * self._floor:
             mebibytes = free // 2**20
-            return DiskSpace(free, f"only {mebibytes} MiB are left on the disk of {self._path}")
+            return DiskSpace(free, f"only {mebibytes} MiB are left on the disk")
         return DiskSpace(free, "")

@@ -40,11 +40,11 @@ class ManifestFile:
         with self.path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
-            raise ManifestError(f"{self.path} has more than {MAX_BYTES >> 20} MiB")
+            raise ManifestError(f"{FILE_NAME} has more than {MAX_BYTES >> 20} MiB")
         try:
             return msgspec.json.decode(data, type=Manifest)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise ManifestError(f"{self.path} is not a manifest: {error}") from None
+            raise ManifestError(f"{FILE_NAME} is not a manifest: {error}") from None
 
     def save(self, manifest: Manifest) -> None:
         """Replace it at once, such that it survives a power cut.

@@ -86,7 +86,10 @@ def recover(folder: Path) -> Manifest:
                 segments.remove(segment)
                 if _discard(folder / segment.file):
                     lost = True
-                    chronicle.add_error(f"{segment.file} cannot be read: {error}")
+                    reason = getattr(error, "strerror", "") or str(
+                        error
+                    )  # FFmpeg's name the path too
+                    chronicle.add_error(f"{segment.file} cannot be read: {reason}")
     hash_segments(folder, manifest.segments())
     if manifest.ended_at is None:
         chronicle.finish(REASON, time=manifest.started_at + _last_moment(manifest))

@@ -6,6 +6,7 @@ from functools import partial
 from random import SystemRandom
 
 from recorder.compose.encoded import EncodedPacket
+from recorder.files.disk import describe_error
 from recorder.link.messages import RecordingOrder
 from recorder.live.addresses import Address, parse_address
 from recorder.live.composer import Composer
@@ -231,7 +232,7 @@ class CompositeRecording:
         for output in self._outputs:
             output.join()
         if self._written is not None and self._written.error is not None:
-            self._folder.chronicle.add_error(str(self._written.error))
+            self._folder.chronicle.add_error(describe_error(self._written.error))
         self._folder.finish(reason, time=ends)
         if self._folder.state == "failed":
             segments = self._folder.manifest.segments()

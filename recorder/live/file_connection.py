@@ -5,6 +5,7 @@ from itertools import count
 from pathlib import Path
 
 from recorder.compose.encoded import EncodedPacket, EncodedStreams
+from recorder.files.disk import describe_error
 from recorder.files.manifest import Segment
 from recorder.files.muxer import Muxer
 from recorder.live.output import OutputError
@@ -90,7 +91,7 @@ class FileConnection:
 
     def _failed(self, error: OSError) -> OutputError:
         self.error = self.error or error
-        return OutputError(f"The file cannot be written: {error}.", permanent=True)
+        return OutputError(f"The file cannot be written: {describe_error(error)}.", permanent=True)
 
 
 def _create(folder: Path, format: Format) -> tuple[Muxer, Path]:

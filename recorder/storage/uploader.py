@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from recorder.files.disk import describe_error
 from recorder.files.manifest import Manifest
 from recorder.files.manifest_file import FILE_NAME, ManifestError, ManifestFile
 from recorder.storage.base import Store, StoreError
@@ -212,7 +213,8 @@ class Uploader:
             pause = min(FIRST_PAUSE * 2**job.errors, LAST_PAUSE)
             job.errors += 1
             job.due = time.monotonic() + pause
-            self._told(UploadStatus(folder, "waiting", job.upload.sent, str(error)))
+            reason = describe_error(error) if isinstance(error, OSError) else str(error)
+            self._told(UploadStatus(folder, "waiting", job.upload.sent, reason))
             return
         if done:
             with self._lock:

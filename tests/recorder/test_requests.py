@@ -21,7 +21,11 @@ CONFIG = Config()
         RecordingRequest(
             mode="composite",
             format="webm",
-            outputs=("rtmp://host/app/key?a=b", "rtmps://host:444/x", "srt://[::1]:9000?latency=9"),
+            outputs=(
+                "rtmp://host/app/key?a=b",
+                "rtmps://host:444/x/y",
+                "srt://[::1]:9000?latency=9",
+            ),
         ),
     ],
 )
@@ -48,11 +52,13 @@ def test_what_can_be_recorded(request_: RecordingRequest) -> None:
         ({"mode": "composite", "background": "blue"}, "#16181d"),
         ({"mode": "composite", "file": False}, "hls or outputs"),
         ({"mode": "composite", "outputs": ("http://host/x",)}, "rtmp://, rtmps:// or srt://"),
-        ({"mode": "composite", "outputs": ("rtmp:///x",)}, "must begin with"),
-        ({"mode": "composite", "outputs": ("rtmp://host:x/",)}, "rtmp://host/app/key"),
+        ({"mode": "composite", "outputs": ("rtmp:///x",)}, "must name a host"),
+        ({"mode": "composite", "outputs": ("rtmp://host:x/",)}, "malformed"),
         ({"mode": "composite", "outputs": ("rtmp://host/a b",)}, "characters"),
         ({"mode": "composite", "outputs": ("rtmp://host/a\n",)}, "characters"),
-        ({"mode": "composite", "outputs": ("srt://host",)}, "needs a port"),
+        ({"mode": "composite", "outputs": ("srt://a:1?" + "x" * 3000,)}, "2048 characters"),
+        ({"mode": "composite", "format": "webm", "outputs": ("srt://a:1",)}, "must be mp4"),
+        ({"mode": "composite", "outputs": ("srt://host",)}, "must name a port"),
         ({"mode": "composite", "outputs": ("srt://a:1", "srt://a:1")}, "twice"),
     ],
 )
@@ -71,7 +77,6 @@ def test_what_cannot_is_refused_with_what_would_be_right(
         RecordingRequest(tracks=("TR_1",) * (MAX_LISTED + 1)),
         RecordingRequest(identities=("x" * 257,)),
         RecordingRequest(mode="composite", outputs=("srt://a:1",) * (MAX_OUTPUTS + 1)),
-        RecordingRequest(mode="composite", outputs=("srt://a:1?" + "x" * 3000,)),
     ],
 )
 def test_what_is_too_long(request_: RecordingRequest) -> None:
@@ -97,3 +102,10 @@ def test_s3_with_a_bucket() -> None:
 )
 def test_rooms_by_pattern(room: str, wanted: bool) -> None:
     assert is_wanted(room, Config(record_rooms=("lecture-*", "[a]"))) is wanted
+
+
+def test_logs_do_not_show_what_is_secret_in_outputs() -> None:
+    request = RecordingRequest(mode="composite", outputs=("rtmp://host/app/key", "srt://a:1"))
+    assert "key" not in repr(request)
+    assert "mode='composite'" in repr(request)
+    assert "outputs=<2>" in repr(request)

@@ -287,7 +287,7 @@ class Failing(TrackRecording):
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (OSError(errno.EIO, "Input/output error"), "the disk failed: [Errno 5] Input/output error"),
+        (OSError(errno.EIO, "Input/output error", "/srv/a"), "the disk failed: Input/output error"),
         (None, NO_SPACE),
         (KeyError("bug"), "the recorder has a fault: KeyError"),
     ],
