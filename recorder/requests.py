@@ -3,9 +3,9 @@
 import fnmatch
 import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from recorder.files import names
+from recorder.live.addresses import AddressError, parse_address
 from recorder.values import Format, Mode, RecordingRequest
 from sfu.config import Config
 from sfu.errors import LimitError, RemoteError
@@ -19,8 +19,6 @@ MAX_AREA = 3840 * 2160  # pixels; 4K, upright too
 MAX_FPS = 60
 MAX_LISTED = 1024  # identities or tracks that one request may name
 MAX_OUTPUTS = 8  # each has a thread and a queue of its own
-MAX_URL = 2048  # characters; stream keys are long, but not that long
-SCHEMES = ("rtmp", "rtmps", "srt")
 COLOR = re.compile("#[0-9A-Fa-f]{6}")
 # What only a composite has.
 PICTURE = ("layout", "width", "height", "fps", "background", "file", "hls", "outputs")
@@ -87,29 +85,17 @@ def _check_composite(request: RecordingRequest) -> None:
         raise RemoteError("background must be a color like #16181d.")
     if len(request.outputs) > MAX_OUTPUTS:
         raise LimitError(f"There may be {MAX_OUTPUTS} outputs at most.", name="too_large")
+    if request.outputs and request.format == "webm":
+        raise RemoteError("What outputs get is H.264 and AAC, so the format must be mp4.")
     for url in request.outputs:
-        _check_output(url)
+        try:
+            parse_address(url)
+        except AddressError as error:  # it does not repeat the address: a key may be in it
+            raise RemoteError(str(error)) from None
     if len(set(request.outputs)) < len(request.outputs):
         raise RemoteError("The same address is twice in outputs.")
     if not (request.file or request.hls or request.outputs):
         raise RemoteError("With file off, there must be hls or outputs: else nothing is made.")
-
-
-def _check_output(url: str) -> None:
-    """It is not repeated in the message: there may be a stream key in it."""
-    if len(url) > MAX_URL:
-        raise LimitError(f"An output may have {MAX_URL} characters at most.", name="too_large")
-    if not url.isascii() or not url.isprintable() or " " in url:
-        raise RemoteError("An output has characters that no address has.")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise RemoteError("An output is not an address like rtmp://host/app/key.") from None
-    if parts.scheme not in SCHEMES or not parts.hostname:
-        raise RemoteError(f"An output must begin with {_either([f'{s}://' for s in SCHEMES])}.")
-    if parts.scheme == "srt" and port is None:
-        raise RemoteError("An srt output needs a port, as in srt://host:9000.")
 
 
 def _either(choices: Sequence[str]) -> str:

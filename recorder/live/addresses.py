@@ -60,7 +60,7 @@ def parse_address(url: str) -> Address:
         AddressError: Nothing can be pushed there.
     """
     if len(url) > MAX_LENGTH:
-        raise AddressError(f"An output's address may have {MAX_LENGTH} characters.")
+        raise AddressError(f"An output's address may have {MAX_LENGTH} characters at most.")
     if not url.isprintable() or " " in url:
         raise AddressError("An output's address must have no spaces or control characters.")
     try:

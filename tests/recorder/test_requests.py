@@ -20,7 +20,7 @@ CONFIG = Config()
         RecordingRequest(mode="composite", width=3840, height=2160, fps=60, background="#FFffFF"),
         RecordingRequest(
             mode="composite",
-            format="webm",
+            format="mp4",
             outputs=(
                 "rtmp://host/app/key?a=b",
                 "rtmps://host:444/x/y",
