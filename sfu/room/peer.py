@@ -65,6 +65,7 @@ class Peer:
             "rtcp_too_long": self.transport.rtcp_dropped,
             "unroutable": self.publisher.unroutable,
             "key_frame_request": self.subscriber.refused,
+            "transport_feedback": self.subscriber.bandwidth.estimator.refused,
         }
         return {reason: count for reason, count in counts.items() if count}
 
