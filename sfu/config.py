@@ -256,7 +256,9 @@ class Config(Discreet, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     recordings_dir: Annotated[
         str,
-        Meta(description="Folder in which recordings are kept; empty for none, so that nobody can."),
+        Meta(
+            description="Folder in which recordings are kept; empty for none, so that nobody can."
+        ),
     ] = "recordings"
     recording_template: Annotated[
         str,
@@ -311,7 +313,9 @@ class Config(Discreet, frozen=True, kw_only=True, forbid_unknown_fields=True):
     s3_region: Annotated[str, Meta(description="Region of the bucket, where it has one.")] = ""
     s3_access_key: Annotated[
         str,
-        Meta(description="Access key; empty for the usual ones of AWS (environment, files, roles)."),
+        Meta(
+            description="Access key; empty for the usual ones of AWS (environment, files, roles)."
+        ),
     ] = ""
     s3_secret_key: Annotated[str, Meta(description="Its secret.")] = ""
 
