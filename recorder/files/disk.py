@@ -81,6 +81,18 @@ class DiskFile:
             self.size = max(self.size, self._file.tell())
         return len(data)
 
+    def lay_behind(self, data: bytes) -> None:
+        """Put something behind the end, which stays where it is: what is written next replaces it.
+
+        Raises:
+            OSError: The disk failed.
+        """
+        try:
+            os.pwrite(self._file.fileno(), data, self.size)
+        except OSError as error:
+            raise disk_error(error, self.path) from error
+        self._written += len(data)
+
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move as `io.IOBase.seek` does."""
         return self._file.seek(offset, whence)

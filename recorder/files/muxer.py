@@ -1,5 +1,6 @@
 """A container file that is whole up to its last half second, whatever happens to its writer."""
 
+import builtins
 import contextlib
 from pathlib import Path
 from typing import Any, cast
@@ -69,6 +70,14 @@ class Muxer:
         finally:
             self._raise_error()
         self._whole = self._file.size
+
+    def lay_behind(self, cluster: builtins.bytes) -> None:
+        """Have the file end with this until more of it is written.
+
+        Raises:
+            OSError: The disk failed.
+        """
+        self._file.lay_behind(cluster)
 
     def sync(self) -> None:
         """Have the clusters and fragments that are whole survive a power cut.

@@ -8,6 +8,7 @@ from typing import Any
 from av.packet import Packet
 
 from recorder.files.description import OPUS_RATE, StreamInfo, describe
+from recorder.files.held_back import HeldBack
 from recorder.files.muxer import Muxer
 from recorder.values import EncodedFrame, Format
 from sfu.wire.parameters import Codec
@@ -59,6 +60,10 @@ class SegmentWriter:
         self._time_base = Fraction(1, self._rate)
         self._shortest = round(SHORTEST * self._rate)
         self._last: int | None = None
+        # What MP4 holds back waits for the next frame: fragments cannot be laid over another.
+        self._held_back = HeldBack(stream.codec.name)
+        self._can_lay = format != "mp4"
+        self._syncs = 0  # since the last frame
 
     @property
     def bytes(self) -> int:
@@ -88,15 +93,27 @@ class SegmentWriter:
         packet.duration = round(frame.duration * self._rate)
         packet.is_keyframe = frame.key_frame
         self._last = time
+        self._syncs = 0
+        size = self._muxer.bytes
         self._muxer.mux(packet)
-        self.duration = (time + self.stream.pre_skip) / self._rate + frame.duration
+        seconds = (time + self.stream.pre_skip) / self._rate
+        self.duration = seconds + frame.duration
+        if self._can_lay:
+            self._held_back.add(seconds, frame.data, key_frame=frame.key_frame)
+            if self._muxer.bytes > size:  # of sound, one packet more waits for the next picture
+                self._held_back.keep(2 if frame.codec.kind == "audio" else 1)
 
     def sync(self) -> None:
         """Have what is written survive a power cut; cheap if nothing is new.
 
+        Where nothing was written since the last time, what the muxer holds back goes to the disk.
+
         Raises:
             OSError: The disk failed.
         """
+        self._syncs += 1
+        if self._syncs == 2 and self._can_lay:
+            self._muxer.lay_behind(self._held_back.cluster())
         self._muxer.sync()
 
     def close(self) -> None:
