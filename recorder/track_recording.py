@@ -98,6 +98,9 @@ class TrackRecording:
         if entry is not None and entry.segments:
             last = entry.segments[-1]
             until = self._order.started_at + last.start + last.duration
+            mute = entry.mutes[-1] if entry.mutes else None
+            if mute is not None and mute.end is None:  # nothing was sent since then
+                time = min(time, self._order.started_at + mute.start)
             self._note_gap(recorded, until, time)
         self._folder.changed = True
 

@@ -1,8 +1,9 @@
 """What a muxer of Matroska holds back, as a cluster that can stand in for its own.
 
 FFmpeg writes a cluster when a frame comes that belongs to the next one. Where a track pauses,
-because it is muted or a screen stands still, its last frames would be in memory alone for as long as
-that takes. So they are laid behind the file, where the muxer writes them again when the track goes on.
+because it is muted or a screen stands still, its last frames would be in memory alone for as long
+as that takes. So they are laid behind the file, where the muxer writes them again when the track
+goes on.
 """
 
 import re

@@ -15,7 +15,7 @@ from recorder.files.manifest_file import FILE_NAME, ManifestFile
 from recorder.folders import folder_of
 from recorder.link.messages import RecordingOrder
 from recorder.track_recording import TrackRecording
-from recorder.values import RecordingRequest, Reference, TrackInfo
+from recorder.values import ParticipantInfo, RecordingRequest, Reference, TrackInfo
 from sfu.wire.parameters import AV1, VP8, VP9
 from tests.recorder.files.clips import sound
 from tests.recorder.files.probe import decode, ffprobe, packets
@@ -291,3 +291,73 @@ def test_sound_is_heard_when_it_was_captured(tmp_path):
         if (loud := np.nonzero(np.abs(piece.to_ndarray()).max(axis=0) > 0.05)[0]).size
     )
     assert segment.start + first == pytest.approx(1.5, abs=2e-3)  # an encoder's delay is 6.5 ms
+
+
+def test_48_participants(tmp_path):
+    playing = Playing(order(tmp_path))
+    recording = playing.recording
+    video, audio = video_packets(VP8, encode_video(VP8, 15)), audio_packets(encode_audio(25))
+    for number in range(48):
+        sid = f"PA_{number}"
+        recording.add_participant(ParticipantInfo(sid, f"p{number}"), time=UNIX + START)
+        for kind, source, first in (
+            ("video", "camera", video[0][0]),
+            ("audio", "microphone", audio[0]),
+        ):
+            track = TrackInfo(f"{kind}{number}", sid, f"p{number}", kind, source)
+            recording.add_track(track, time=UNIX + START)
+            reference = Reference(first.ssrc, UNIX + START, first.timestamp, True)
+            recording.refer(track.sid, reference)
+    for step in range(25):
+        at = START + step * 0.02
+        playing.run_to(at)
+        for number in range(48):
+            recording.receive(f"audio{number}", [audio[step]], now=at)
+            if step < 15:
+                recording.receive(f"video{number}", video[step], now=at)
+    manifest = playing.stop()
+    assert (manifest.state, len(manifest.participants), len(manifest.tracks)) == (
+        "complete",
+        49,
+        96,
+    )
+    assert len({segment.file for segment in manifest.segments()}) == 96
+    for kind, count in (("video", 15), ("audio", 25)):
+        for path in files(manifest, playing.order, kind):
+            assert len(packets(path)) == count
+
+
+def test_times_go_on_where_timestamps_jump(tmp_path):
+    playing = Playing(order(tmp_path))
+    playing.add("video")
+    video = video_packets(VP8, encode_video(VP8, 90))
+    playing.refer(video[0][0], START)
+    jumped = [
+        [replace(packet, timestamp=(packet.timestamp + (7 << 29)) & 0xFFFFFFFF) for packet in unit]
+        for unit in video[40:]
+    ]
+    playing.play(("video", START, 1 / FPS, [*video[:40], *jumped]))
+    manifest = playing.stop()
+    (segment,) = manifest.segments()
+    times = [time for time, _ in packets(folder_of(playing.order) / segment.file)]
+    assert times == pytest.approx([number / FPS for number in range(90)], abs=0.05)
+    assert segment.duration == pytest.approx(89 / FPS, abs=0.05)
+
+
+def test_what_was_muted_when_a_process_died_has_no_gap(tmp_path):
+    playing = Playing(order(tmp_path))
+    playing.add("audio")
+    audio = audio_packets(encode_audio(50))
+    playing.refer(audio[0], START, kind="audio")
+    playing.play(("audio", START, 0.02, audio))
+    playing.recording.set_muted(SID["audio"], True, time=UNIX + START + 1.0)
+    playing.run_to(START + 5.0)
+    playing.recording._folder._lock.release()  # as its end does
+    again = Playing(playing.order, resume=True, now=START + 6.0)
+    again.add("audio", muted=True)
+    manifest = again.stop()
+    assert [(mute.start, mute.end) for mute in manifest.tracks[0].mutes] == [(1.0, 7.0)]
+    assert manifest.tracks[0].gaps == []
+    (segment,) = manifest.segments()
+    assert segment.duration == pytest.approx(1.0, abs=0.01)
+    playing.recording._tracks[SID["audio"]].writer.close()
