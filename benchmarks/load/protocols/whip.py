@@ -10,7 +10,7 @@ from benchmarks.load.failures import JoinError
 from benchmarks.load.model import ClientSpec
 from benchmarks.load.protocols.base import Context, Protocol
 
-_REFUSALS = {401: "refused the token", 403: "refused the token", 404: "knows nothing at"}
+_UNAUTHORIZED = (401, 403)
 
 
 def endpoint(url: str, kind: str, room: str) -> str:
@@ -68,12 +68,19 @@ class WhipClient(Protocol):
         async with self.context.http.post(url, data=offer.encode(), headers=headers) as response:
             text = await response.text(errors="replace")
             if response.status not in (200, 201):
-                what = _REFUSALS.get(response.status, "refused the offer at")
+                what = _refusal(response.status, token=bool(self.token()))
                 raise JoinError(f"The server {what} {url} ({response.status} {response.reason}).")
             location = response.headers.get("Location")
             if location:
                 self._resources.append(_resource(str(response.url), location))
             return text
+
+
+def _refusal(status: int, *, token: bool) -> str:
+    """What a server does that answers an offer so, before the address."""
+    if status in _UNAUTHORIZED:
+        return "refused the token at" if token else "wants an access token (--token) at"
+    return "knows nothing at" if status == 404 else "refused the offer at"
 
 
 def _resource(url: str, location: str) -> str:

@@ -71,8 +71,11 @@ async def test_refused_token_is_one_sentence() -> None:
     async with running_server(**keys) as server:
         wrong = ("--api-key", API_KEY, "--api-secret", API_SECRET + "!")
         flags = ((), ("--token", "forged"), wrong)
-        for ended in await asyncio.gather(*(load(server.url, *QUICK, *each) for each in flags)):
-            assert_one_clear_sentence(ended, "refused the token", "401")
+        runs = await asyncio.gather(*(load(server.url, *QUICK, *each) for each in flags))
+        without, *refused = runs
+        assert_one_clear_sentence(without, "wants an access token (--token)", "401")
+        for ended in refused:
+            assert_one_clear_sentence(ended, "refused the token at", "401")
 
 
 async def test_tokens_are_made_with_the_key_and_are_in_no_report(tmp_path: Path) -> None:
