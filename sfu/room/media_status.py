@@ -43,7 +43,8 @@ class Change:
         at: Unix seconds.
         chosen: What was to be sent from then on, None for nothing.
         cause: Stable name: "wanted", "bandwidth", "hidden", "paused", "muted", "not_live",
-            "last_n".
+            "last_n"; before anything is decided, or where nothing can be sent, "negotiating",
+            "codec_unsupported", "unsubscribed", "limit_reached".
         reason: In words.
         estimate: Bit/s that were available, None where nobody knew.
     """

@@ -30,6 +30,13 @@ HISTORY_TIME = 60.0  # s of decisions that are kept
 HISTORY_SIZE = 64  # decisions of one track that are kept
 TRUST = 400_000.0  # bit/s of video, or one picture: before anything is known of the path
 ALL = TrackSettings()
+UNCARRIED = {
+    "negotiating": "paused: it is being negotiated",
+    "muted": "paused: its publisher has muted it",
+    "codec_unsupported": "failed: the client cannot decode its codec",
+    "unsubscribed": "failed: the client has stopped its m-line",
+    "limit_reached": "paused: there are as many m-lines as there may be",
+}
 
 
 class _Record:
@@ -396,10 +403,12 @@ class Reception:
     ) -> TrackStatus:
         track = subscription.track
         settings = self._settings.get(track.sid, ALL)
-        if record is None or record.decision is None:
-            reason = subscription.reason or "it is being negotiated"
+        if subscription.state == "failed" or record is None or record.decision is None:
+            # Nothing was decided: there is no m-line for it, or not one that can carry it.
+            cause = subscription.reason or "negotiating"
+            layers = record.layers if record is not None else ()
             return TrackStatus(
-                track, settings, (), None, None, None, subscription.reason, reason, ()
+                track, settings, layers, None, None, None, cause, UNCARRIED[cause], ()
             )
         since = now + self._wall_offset - HISTORY_TIME
         decision = record.decision

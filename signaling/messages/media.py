@@ -14,7 +14,19 @@ LayerIndex = Annotated[int, Meta(ge=0, le=7)]  # VP9 and AV1 have 3 bits for eac
 
 Quality = Literal["excellent", "good", "poor", "lost"]
 EstimateMode = Literal["transport_cc", "remb", "loss", "none"]
-Cause = Literal["wanted", "bandwidth", "hidden", "paused", "muted", "not_live", "last_n"]
+Cause = Literal[
+    "wanted",
+    "bandwidth",
+    "hidden",
+    "paused",
+    "muted",
+    "not_live",
+    "last_n",
+    "negotiating",
+    "codec_unsupported",
+    "unsubscribed",
+    "limit_reached",
+]
 CAUSES: tuple[str, ...] = get_args(Cause)
 
 

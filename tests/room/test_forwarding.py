@@ -281,6 +281,9 @@ def test_a_codec_change_reaches_those_who_can_take_it_and_is_told_to_those_who_c
     assert {p.payload_type for p in to_carol.packets.values()} == {96}
     (failed,) = [e for e in carol.heard(SubscriptionChanged) if e.state == "failed"]
     assert failed.reason == "codec_unsupported"
+    (told,) = carol.participant.media(now=server.time.now).tracks
+    assert (told.cause, told.chosen) == ("codec_unsupported", None)
+    assert "codec" in told.reason
     assert not [e for e in bob.heard(SubscriptionChanged) if e.state == "failed"]
     # And back again: everyone sees it.
     again = Sender(alice.publisher, mid="v", ssrc=1, first=changed.sequence_number)
@@ -289,6 +292,7 @@ def test_a_codec_change_reaches_those_who_can_take_it_and_is_told_to_those_who_c
     server.time.run(1)
     assert to_carol.payloads[-1] == again.payloads[-1]
     assert carol.heard(SubscriptionChanged)[-1].state == "active"
+    assert carol.participant.media(now=server.time.now).tracks[0].cause == "wanted"
     numbers = sorted(to_carol.packets)
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 

@@ -113,6 +113,10 @@ async def test_what_a_participant_receives_and_what_it_asked_for(dev: Api) -> No
     unset = {"layer": None, "temporal": None, "paused": False}
     assert track["settings"] == {**settings, **unset}
     assert track["current"] is None
+    assert (track["cause"], track["reason"]) == (
+        "negotiating",
+        "paused: it is being negotiated",
+    )
     assert (await dev.get("/api/v1/rooms/a/participants/alice/media"))["tracks"] == []
 
 
