@@ -45,6 +45,17 @@ test("rates are of the time since the last look", () => {
   assert.deepEqual(rates.read(null, "inbound-rtp"), []);
 });
 
+test("what is sent again is no media", () => {
+  const rates = new Rates();
+  const more = (bytes, again, timestamp) => {
+    const stats = report(bytes, timestamp);
+    stats.get("I1").retransmittedBytesReceived = again;
+    return rates.read(stats, "inbound-rtp")[0];
+  };
+  more(1000, 0, 5000);
+  assert.equal(more(63_500, 12_500, 6000).bitrate, 400_000);
+});
+
 test("bit rates have the unit that people read most easily", () => {
   assert.deepEqual([0, 64_400, 999_000, 1_749_000, 12_400_000].map(showRate), [
     "0 kb/s",
@@ -74,6 +85,8 @@ test("a choice is told with its size, its age and the server's reason", () => {
   assert.equal(explainChoice(nothing, 112), "Paused: 40 kb/s available");
   const fine = { ...info, chosen: HIGH, cause: "wanted", reason: "as wanted" };
   assert.equal(explainChoice(fine, 112), "As wanted");
+  const paused = { ...nothing, cause: "paused", reason: "paused: the client asked for that" };
+  assert.equal(explainChoice(paused, 112), "");
 });
 
 test("every pause of the server has words, and what flows or is muted has none", () => {

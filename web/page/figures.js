@@ -17,7 +17,7 @@
  * @property {number} width pixels, 0 when unknown
  * @property {number} height pixels, 0 when unknown
  * @property {number} fps
- * @property {number} bitrate bit/s
+ * @property {number} bitrate bit/s, without what is sent again
  * @property {string} codec such as "VP8"
  * @property {string} limit what keeps an encoder back: "cpu", "bandwidth", or ""
  */
@@ -41,7 +41,9 @@ export class Rates {
     const counters = new Map();
     for (const one of report?.values() ?? []) {
       if (one.type !== type) continue;
-      const bytes = one.bytesReceived ?? one.bytesSent ?? 0;
+      // Probes of bandwidth repeat packets, so what is sent again tells nothing of the media.
+      const again = one.retransmittedBytesReceived ?? one.retransmittedBytesSent ?? 0;
+      const bytes = (one.bytesReceived ?? one.bytesSent ?? 0) - again;
       const before = this.#counters.get(one.id);
       const elapsed = before ? one.timestamp - before.timestamp : 0; // ms
       counters.set(one.id, { bytes, timestamp: one.timestamp });

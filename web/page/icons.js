@@ -41,7 +41,7 @@ const PATHS = {
   pin: "M9 3h6M10 3v6l-3 4v2h10v-2l-3-4V3M12 15v6",
   chart: "M4 20h16M7 16v-4M12 16V6M17 16v-7",
   record: CIRCLE + "M12 12m-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0",
-  "record-stop": CIRCLE + "M9 9h6v6H9z",
+  "record-stop": CIRCLE + "M9.2 9.2h5.6v5.6H9.2zM11 11h2v2h-2zM12 12v.1", // a full square, of lines
   close: "M6 6l12 12M18 6 6 18",
   send: "M4 12 20 4l-6 16-3-7z",
   speaker: "M4 9.5v5h3.5L12 19V5L7.5 9.5zM15.5 9a4 4 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11",

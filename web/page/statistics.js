@@ -7,7 +7,7 @@ import { byId, create } from "./dom.js";
 import { Rates, showLayers, showRate, showStream } from "./figures.js";
 import { shownName } from "./names.js";
 import { QualityBars } from "./quality.js";
-import { explainChoice, explainLimit, explainMode, explainPause, explainQuality } from "./words.js";
+import { capitalize, explainChoice, explainLimit, explainMode, explainPause } from "./words.js";
 
 /** @typedef {import("../client/participant.js").LocalTrack} LocalTrack */
 /** @typedef {import("../client/participant.js").RemoteTrack} RemoteTrack */
@@ -78,7 +78,7 @@ export class Statistics {
     if (quality) {
       const bars = new QualityBars();
       bars.show(quality);
-      rows.push(row("Your connection", explainQuality(quality), bars.element));
+      rows.push(row("Your connection", capitalize(quality), bars.element));
     }
     if (report) {
       rows.push(row("Available", available(report)));

@@ -238,6 +238,14 @@ export function explainQuality(quality) {
   return QUALITIES[quality];
 }
 
+/**
+ * A sentence of it.
+ * @param {string} text
+ */
+export function capitalize(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** @type {Record<string, string>} */
 const PAUSES = {
   bandwidth: "Paused: your connection is too slow for this picture",
@@ -272,19 +280,20 @@ export function explainPause({ state, reason, muted }) {
 }
 
 /**
- * Which size the server chose, for how long, and why: its own reason follows ours.
+ * Which size the server chose, for how long, and why: its own reason follows ours. Empty for what
+ * this page asked for, of which there is nothing to explain.
  * @param {Pick<ReceivedTrackInfo, "wanted" | "chosen" | "cause" | "reason" | "history">} info
  * @param {number} now Unix time in seconds
  */
 export function explainChoice({ wanted, chosen, cause, reason, history }, now) {
+  if (cause === "paused" || cause === "hidden") return "";
   const at = history.at(-1)?.at;
   const since = at === undefined ? "" : ` for ${Math.max(0, Math.round(now - at))} s`;
   const size = chosen && showSize(chosen);
   const most = wanted && showSize(wanted);
   const less = size && most && size !== most ? `${size} of ${most}` : (size ?? "");
   const start = less && cause !== "wanted" ? `${less}${since}` : "";
-  const why = reason.charAt(0).toUpperCase() + reason.slice(1);
-  return [start, why].filter(Boolean).join(". ");
+  return [start, capitalize(reason)].filter(Boolean).join(". ");
 }
 
 /**
