@@ -1,9 +1,10 @@
 """The loss-based bound: tells loss that less sending would avoid from loss that the path just has.
 
 A radio link loses what it loses whatever is sent; a full queue, or a policer, loses what is too
-much. So a bound that was set because of loss is a trial: when less is sent and as much is lost, the
-loss is the path's own, and the bound is lifted. libwebrtc's second loss-based estimator searches a
-model of the path for the same distinction; a trial needs no model.
+much. So the same share lost at two rates is the path's own, and no reason to send less. A bound
+that was set because of loss is a trial of that, unless other rates were seen before: when less is
+sent and as much is lost, the bound is lifted. libwebrtc's second loss-based estimator searches a
+model of the path for the same distinction; comparing needs no model.
 """
 
 import math
@@ -21,8 +22,13 @@ SIGMAS = 2.5  # of the share's own noise
 MIN_QUEUE = 0.025  # s
 OUTAGE = 0.1  # s; when nothing came for so long, the path was away, not full
 RESPONSE = 0.3  # s; on top of the round trip, until a change shows in what is told
-JUDGED = 0.6  # of the loss before: when so much stays, less sending did not help
-SLOWER = 0.8  # of the share lost: to judge, so much less must really be sent
+JUDGED = (
+    0.6  # of the greater loss: when so much is lost at the lesser rate, sending less is no help
+)
+SLOWER = 0.8  # of the share lost: to judge, one rate must be lower by so much
+APART = 0.8  # of the greater rate, and in any case by this: small losses are noise
+STEADY = 2.0  # between the rates of one second: a mean of others' losses tells of no rate
+REMEMBERED = 10  # seconds, or so, of rates and their losses
 RECOVERY = 0.1  # per s
 SETTLED = 5.0  # s; until a probe may lift the bound: short trains pass a policer unharmed
 LIMITED = 0.65  # of the estimate: when less comes, little was sent, and it is not all too much
@@ -45,8 +51,9 @@ class LossBound:
         "_lost",
         "_observed",
         "_received",
+        "_seen",
         "_set_at",
-        "_trial",
+        "_size",
         "bound",
         "inherent",
         "loss",
@@ -56,11 +63,12 @@ class LossBound:
         self.bound = math.inf
         self.loss = 0.0
         self.inherent = 0.0
-        self._observed: deque[tuple[int, int]] = deque(maxlen=OBSERVATIONS)  # received, lost
-        self._received = self._lost = 0
+        # Packets received and lost, and bit/s that came.
+        self._observed: deque[tuple[int, int, float]] = deque(maxlen=OBSERVATIONS)
+        self._seen: deque[tuple[float, float]] = deque(maxlen=REMEMBERED * OBSERVATIONS)
+        self._received = self._lost = self._size = 0
         self._began: float | None = None
         self._set_at = -math.inf
-        self._trial: tuple[float, float] | None = None  # loss and rate before the bound was set
 
     def update(
         self,
@@ -86,6 +94,7 @@ class LossBound:
             `bound`.
         """
         self._received += result.received
+        self._size += result.size
         if result.lost or result.recovered:
             lost = result.lost - result.recovered
             if result.lost:
@@ -97,12 +106,12 @@ class LossBound:
         total = self._received + max(self._lost, 0)
         if elapsed < INTERVAL or total < MIN_PACKETS:
             return self.bound
-        self._observed.append((self._received, max(self._lost, 0)))
-        self._received = 0
+        self._observed.append((self._received, max(self._lost, 0), 8 * self._size / elapsed))
+        self._received = self._size = 0
         self._lost = min(self._lost, 0)  # what came late was lost in an observation before
         self._began = now
-        total = sum(received + lost for received, lost in self._observed)
-        self.loss = sum(lost for _, lost in self._observed) / total
+        total = sum(received + lost for received, lost, _ in self._observed)
+        self.loss = sum(lost for _, lost, _ in self._observed) / total
         self._judge(total, estimate, acknowledged, queue, round_trip, elapsed, now)
         return self.bound
 
@@ -115,7 +124,6 @@ class LossBound:
         """Take the bound away; returns whether there was one."""
         bounded = self.bound < math.inf
         self.bound = math.inf
-        self._trial = None
         return bounded
 
     def _judge(
@@ -131,19 +139,13 @@ class LossBound:
         loss, inherent = self.loss, self.inherent
         full = len(self._observed) == OBSERVATIONS
         noise = SIGMAS * math.sqrt(max(inherent, 0.01) / total)
+        idle = acknowledged is not None and acknowledged < LIMITED * self.bound
         excess = QUEUED_EXCESS if queue >= MIN_QUEUE else UNQUEUED_EXCESS
         congested = full and loss > inherent + excess + noise
-        if self._trial is not None and full:
-            loss_before, rate_before = self._trial
-            slower = acknowledged is not None and (
-                acknowledged <= (1 - SLOWER * loss_before) * rate_before * (1 - loss)
-            )
-            if slower:
-                self._trial = None
-                if loss > JUDGED * loss_before and queue < MIN_QUEUE:
-                    self.inherent = min(loss, MAX_INHERENT)
-                    self.bound = math.inf
-                    return
+        if full and queue < MIN_QUEUE and self._is_own(congested or self.bound < math.inf):
+            self.inherent = min(loss, MAX_INHERENT)
+            self.bound = math.inf
+            return
         if congested and now - self._set_at > round_trip + RESPONSE:
             before = min(self.bound, estimate)
             came = acknowledged if acknowledged is not None else before * (1 - loss)
@@ -151,17 +153,31 @@ class LossBound:
             least = LIMITED_DECREASE if limited else 0.5
             self.bound = min(max(came, least * before), before)
             self._set_at = now
-            self._trial = (loss, came / max(1 - loss, 0.1))
             self._observed.clear()  # what follows is judged by itself
         elif not congested and full:
             if loss < inherent:
                 self.inherent += 2 * LEARNING * (loss - inherent)
-            elif queue < MIN_QUEUE and self.bound == math.inf:
+            elif queue < MIN_QUEUE and (self.bound == math.inf or idle):
                 self.inherent += LEARNING * (loss - inherent)
             if self.bound < math.inf:
                 self.bound *= 1 + RECOVERY * min(elapsed, 1.0)
                 if self.bound > estimate:
                     self.bound = math.inf
+
+    def _is_own(self, asked: bool) -> bool:
+        """Note what was lost at which rate; whether as much was lost at another one."""
+        rates = [rate for _, _, rate in self._observed]
+        loss = self.loss
+        if max(rates) > STEADY * min(rates):
+            return False
+        rate = sum(rates) / len(rates) / max(1 - loss, 0.1)  # of sending
+        found = asked and any(
+            min(loss, before) > JUDGED * max(loss, before)
+            and min(rate, sent) <= min(1 - SLOWER * max(loss, before), APART) * max(rate, sent)
+            for sent, before in self._seen
+        )
+        self._seen.append((rate, loss))
+        return found
 
 
 def _outages(bursts: Iterable[AckedBurst]) -> int:
