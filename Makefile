@@ -44,7 +44,7 @@ format: $(DEVELOPMENT)
 	$(BIN)/ruff format .
 
 bench: $(DEVELOPMENT)
-	$(BIN)/python -m benchmarks.micro $(ARGS)
+	$(BIN)/python -m benchmarks $(ARGS)
 
 chromium:
 	@test -n "$(CHROMIUM)" || { \

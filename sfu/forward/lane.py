@@ -201,8 +201,9 @@ class Lane:
     # -- writing
 
     def _write_all(self, pieces: list[Piece], now: float) -> None:
-        if len(pieces) > 1:
-            # Neighbours of one size share a message, and its last packet may be smaller.
+        if len(pieces) > 1 and len({numbers[2] for _, numbers in pieces}) == len(pieces):
+            # Neighbours of one size share a message, and its last packet may be smaller. Packets of
+            # one stream stay in their order.
             pieces.sort(key=_size, reverse=True)
         if not self._write(pieces, now) and len(pieces) > 1:
             # libsrtp refuses a packet that is far too old, and with it what it lies among.

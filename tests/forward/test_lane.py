@@ -31,22 +31,26 @@ class Way:
         self.left: list[int] = []  # SSRCs
         self.index = 0
 
-    def packet(self, ssrc: int) -> bytes:
+    def packet(self, ssrc: int, size: int = SIZE) -> bytes:
         self.index += 1
         return build_rtp(
             payload_type=96,
             sequence_number=self.index,
             timestamp=0,
             ssrc=ssrc,
-            payload=bytes(SIZE),
+            payload=bytes(size),
         )
+
+    def add(self, ssrc: int, size: int) -> None:
+        """A packet of media, for the next flush."""
+        data = self.packet(ssrc, size)
+        run = single_run(parse_rtp(data, arrival=self.now), data, self.index, 0)
+        self.lane.add((run, (0, 0, ssrc, None)))
 
     def frame(self, packets: int) -> None:
         """Media, all at once."""
         for _ in range(packets):
-            data = self.packet(MEDIA)
-            run = single_run(parse_rtp(data, arrival=self.now), data, self.index, 0)
-            self.lane.add((run, (0, 0, MEDIA, None)))
+            self.add(MEDIA, SIZE)
         self.lane.flush(now=self.now)
         self.take()
 
@@ -68,6 +72,24 @@ class Way:
         for _, data in self.outbox.datagrams():
             self.left.append(int.from_bytes(data[8:12]))
         self.outbox.clear()
+
+
+def test_packets_of_one_stream_leave_in_their_order_whatever_their_sizes() -> None:
+    way = Way()
+    for size in (300, 900, 100, 700):
+        way.add(MEDIA, size)
+    way.lane.flush(now=way.now)
+    numbers = [int.from_bytes(data[2:4]) for _, data in way.outbox.datagrams()]
+    assert numbers == [1, 2, 3, 4]
+
+
+def test_packets_of_many_streams_leave_by_size_to_share_messages() -> None:
+    way = Way()
+    for ssrc, size in enumerate((300, 900, 300, 900)):
+        way.add(ssrc, size)
+    way.lane.flush(now=way.now)
+    sizes = [len(data) for _, data in way.outbox.datagrams()]
+    assert sizes == sorted(sizes, reverse=True)
 
 
 def test_what_is_sent_again_takes_its_part_of_what_may_leave_at_once() -> None:
