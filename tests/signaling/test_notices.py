@@ -7,9 +7,7 @@ from sfu.room.participant import Participant
 from sfu.room.track import Track
 from tests.support.sessions import Message, SessionClient, SessionServer
 
-LOW = LayerStatus(
-    spatial=0, temporal=1, rid="q", width=320, height=180, bitrate=150_000, fps=14.96
-)
+LOW = LayerStatus(spatial=0, temporal=1, rid="q", width=320, height=180, bitrate=150_000, fps=14.96)
 HIGH = LayerStatus(spatial=2, temporal=0, rid="f", width=1280, height=720, bitrate=1_700_000)
 
 
