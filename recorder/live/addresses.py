@@ -8,7 +8,7 @@ The last part of an RTMP address is the stream's key; all before it is the appli
 parameters only those of a caller are taken, with FFmpeg's meaning (latency in microseconds).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
 DEFAULT_PORTS = {"rtmp": 1935, "rtmps": 443}  # RTMP 1.0; nobody registered one for RTMPS
@@ -33,12 +33,12 @@ class Address:
         key: Of RTMP: the stream's name, which is a secret; else empty.
     """
 
-    url: str
+    url: str = field(repr=False)  # it may end in a log
     scheme: str
     host: str
     port: int
     application: str = ""
-    key: str = ""
+    key: str = field(default="", repr=False)
 
     @property
     def origin(self) -> str:

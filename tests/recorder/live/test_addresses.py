@@ -41,3 +41,7 @@ def test_addresses_are_taken_apart(
 def test_what_nothing_can_be_pushed_to_is_refused(url: str, words: str) -> None:
     with pytest.raises(AddressError, match=words):
         parse_address(url)
+
+
+def test_logs_do_not_show_what_is_secret() -> None:
+    assert "secret" not in repr(parse_address("rtmp://ann:secret@a/live/secret?secret"))
