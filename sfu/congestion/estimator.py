@@ -309,7 +309,7 @@ class BandwidthEstimator:
         """
         if self.mode != "transport_cc" or self.state != "normal":
             return None
-        if self._rates.leads() or (self._rates.contended and self.queue_delay > PROBED_QUEUE):
+        if self._rates.contended and self.queue_delay > PROBED_QUEUE:
             return None
         cluster = self._probes.wanted(
             now=now,

@@ -35,7 +35,6 @@ STANDING_TIME = 0.3  # s
 SHARED_RESPONSE = 1.0  # s; losses are judged over so long, and those of one overflow count once
 SHARED_DECREASE = 0.7  # beside a flow that halves with each loss, if it is a TCP
 RISE = 1.0  # per s: the additive increase beside it, which grows with short round trips, at most
-MOST = 0.65  # of what the path carries
 LONG_QUEUE = 0.15  # s; from here on, whatever does not go through is too much
 SHARED_QUEUE = 0.4  # s; more of somebody else's queue is nothing to live with either
 FLOODED = 0.7  # of what is sent: less coming is far too much, not a few drops of a burst
@@ -211,10 +210,6 @@ class RateControl:
             if self._standing >= STANDING_TIME and not self.contended:
                 self.contended = True
                 self._set(max(self.estimate, min(HALF * self._before, HEADROOM * came)))
-
-    def leads(self) -> bool:
-        """Whether most of a contended path is ours already; more is not tried at once then."""
-        return self.contended and self.estimate > MOST * max(self._peak, self.capacity.mean or 0.0)
 
     def prove(self, bitrate: float, *, acknowledged: float | None, full: bool) -> None:
         """Take over what a probe has shown.
