@@ -119,8 +119,8 @@ class _Player:
         self._notice(now)
 
     def _report(self, row: Row) -> None:
-        _, now, lost, round_trip = row
-        self._estimator.receive_report(lost, round_trip, now=now)
+        _, now, lost, round_trip, sending = row
+        self._estimator.receive_report(lost, round_trip, sending=sending, now=now)
         self._notice(now)
 
     def _check(self, row: Row) -> None:

@@ -175,12 +175,13 @@ class Bandwidth:
         if not blocks:
             return
         lost = sum(block.fraction_lost for block in blocks) / 256 / len(blocks)
+        # What has no number, as with REMB, the estimator does not hear of.
+        sending = self.sending(now=now)
         if self.trace is not None:
-            self.trace.report(lost, round_trip, now=now)
+            self.trace.report(lost, round_trip, sending, now=now)
         if self._started_at is None:
             self._started_at = now
-        # What has no number, as with REMB, the estimator does not hear of.
-        self.estimator.receive_report(lost, round_trip, sending=self.sending(now=now), now=now)
+        self.estimator.receive_report(lost, round_trip, sending=sending, now=now)
         self._notice(now)
 
     def _notice(self, now: float) -> None:

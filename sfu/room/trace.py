@@ -49,8 +49,8 @@ TABLES: Mapping[str, str] = {
     "feedback": "feedback <u4, time <f8, count <u4",
     "octet": "octet |u1",
     "remb": "remb <u4, time <f8, bitrate <f8",
-    # Receiver reports of one RTCP packet: share lost, and seconds.
-    "report": "report <u4, time <f8, lost <f8, round_trip <f8",
+    # Receiver reports of one RTCP packet: share lost, seconds, and bit/s that were sent meanwhile.
+    "report": "report <u4, time <f8, lost <f8, round_trip <f8, sending <f8",
     # `BandwidthEstimator.handle_timer`.
     "check": "check <u4, time <f8",
     # `BandwidthEstimator.probe`: what was asked, and the cluster that was wanted, 0 for none.
@@ -178,10 +178,10 @@ class Trace:
         if not self.closed:
             self._tables["remb"].add(self._next(now), now, bitrate)
 
-    def report(self, lost: float, round_trip: float, *, now: float) -> None:
+    def report(self, lost: float, round_trip: float, sending: float, *, now: float) -> None:
         """See `BandwidthEstimator.receive_report`."""
         if not self.closed:
-            self._tables["report"].add(self._next(now), now, lost, round_trip)
+            self._tables["report"].add(self._next(now), now, lost, round_trip, sending)
 
     def check(self, *, now: float) -> None:
         """See `BandwidthEstimator.handle_timer`."""

@@ -9,6 +9,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.support.scheduling import usual_scheduling
+
 WIDTH, HEIGHT = 160, 96
 RATE = 30
 # libvpx's third layering mode: the second layer needs the base layer alone, and so does the first
@@ -54,6 +56,7 @@ def pictures(
         yield frame
 
 
+@usual_scheduling()
 def encode(
     codec: str,
     count: int,

@@ -95,7 +95,7 @@ async def test_repaired_loss_is_none_but_was_asked_for() -> None:
     first = gone_on(relay)[0][0].number
     seen = max((each.number - first) % 65536 for each, _ in gone_on(relay)) + 1
     assert sample.packets_expected == seen
-    assert sample.packets_received == seen
+    assert seen - 1 <= sample.packets_received <= seen  # the last may be lost with its publisher
     assert dropped - 2 <= sample.nacks <= 2 * dropped  # the first and the last may be outside
 
 

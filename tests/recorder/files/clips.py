@@ -12,6 +12,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from recorder.values import EncodedFrame
 from sfu.wire.parameters import AV1, OPUS, VP8, VP9, Codec, h264
+from tests.support.scheduling import usual_scheduling
 
 H264 = h264("constrained-baseline", 1)
 VIDEO = (VP8, VP9, AV1, H264)
@@ -28,6 +29,7 @@ _ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
 
 
 @cache
+@usual_scheduling()
 def pictures(
     codec: Codec, *, count: int = 60, width: int = 320, height: int = 180, noise: int = 0
 ) -> tuple[EncodedFrame, ...]:

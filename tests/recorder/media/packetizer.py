@@ -10,6 +10,7 @@ import numpy as np
 from recorder.values import RecordedPacket
 from sfu.wire.parameters import AV1, OPUS, RED, VP8, VP9, Codec, h264
 from tests.support.media import SAMPLE_RATE, video_frame
+from tests.support.scheduling import usual_scheduling
 
 H264 = h264("constrained-baseline", 1)
 VIDEO_CODECS = (VP8, VP9, H264, AV1)
@@ -26,6 +27,7 @@ _ENCODERS = {
 
 
 @cache
+@usual_scheduling()
 def encode_video(
     codec: Codec, count: int = 30, width: int = 320, height: int = 240, gop: int = 10
 ) -> tuple[tuple[bytes, bool], ...]:
