@@ -11,7 +11,7 @@ from recorder.folders import folder_of
 from recorder.link.messages import RecordingOrder
 from recorder.values import State
 
-SAVE_INTERVAL = 2.0  # s between two versions of the manifest while it changes
+SAVE_INTERVAL = 2.0  # s between two versions of the manifest
 COMPLETE = ("stopped", "room_ended", "server_gone", "server_shutdown")  # not failures
 
 
@@ -32,8 +32,7 @@ class RecordingFolder:
         path: Of the folder.
         chronicle: What the manifest tells.
         resumed: Whether there was something to go on with.
-        changed: Whether there is news for the manifest; set it when something is worth a save.
-        due: Whether it cannot wait: set it when there is a new file.
+        due: Whether the manifest cannot wait to be saved: set it when there is a new file.
         warning: That the disk will be full soon, in words; empty when all is well.
     """
 
@@ -45,7 +44,6 @@ class RecordingFolder:
         self._guard = DiskGuard(self.path, order.free_space)
         self._saved_at = float("-inf")
         self.resumed = False
-        self.changed = True
         self.due = False
         self.warning = ""
         try:
@@ -78,9 +76,7 @@ class RecordingFolder:
         self._saved_at = now
         self.due = False
         self.warning = self._guard.check().warning
-        if self.changed:
-            self.changed = False
-            self._file.save(self.manifest)
+        self._file.save(self.manifest)
 
     def finish(self, reason: str, *, time: float) -> None:
         """All files are closed: check them in, and let go of the folder.

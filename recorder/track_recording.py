@@ -73,13 +73,11 @@ class TrackRecording:
         """Someone is there, or comes."""
         self._names[participant.sid] = participant.name
         self._folder.chronicle.add_participant(participant, time=time)
-        self._folder.changed = True
 
     def remove_participant(self, sid: str, *, time: float) -> None:
         """Someone leaves."""
         self._names.pop(sid, None)
         self._folder.chronicle.remove_participant(sid, time=time)
-        self._folder.changed = True
 
     def add_track(self, track: TrackInfo, *, time: float) -> None:
         """A track comes; one that an earlier process has recorded goes on."""
@@ -102,7 +100,6 @@ class TrackRecording:
             if mute is not None and mute.end is None:  # nothing was sent since then
                 time = min(time, self._order.started_at + mute.start)
             self._note_gap(recorded, until, time)
-        self._folder.changed = True
 
     def remove_track(self, sid: str, *, time: float) -> None:
         """A track ends."""
@@ -110,7 +107,6 @@ class TrackRecording:
         if recorded is not None:
             self._finish(recorded)
         self._folder.chronicle.remove_track(sid, time=time)
-        self._folder.changed = True
 
     def set_muted(self, sid: str, muted: bool, *, time: float) -> None:
         """A track is muted: what was sent before is whole, and nothing is lost until it goes on."""
@@ -121,17 +117,14 @@ class TrackRecording:
                 self._write(recorded, recorded.reader.flush(now=self._now))
                 self._end_left_out(recorded, time)
         self._folder.chronicle.set_muted(sid, muted, time=time)
-        self._folder.changed = True
 
     def set_speakers(self, identities: Sequence[str], *, time: float) -> None:
         """Who speaks."""
         self._folder.chronicle.set_speakers(identities, time=time)
-        self._folder.changed = True
 
     def add_message(self, identity: str, topic: str, text: str, *, time: float) -> None:
         """A message with text."""
         self._folder.chronicle.add_message(identity, topic, text, time=time)
-        self._folder.changed = True
 
     # -- media
 
@@ -198,7 +191,6 @@ class TrackRecording:
         writer = recorded.writer
         if writer is None:
             return
-        self._folder.changed = True
         files = len(writer.segments)
         if not writer.write(frame):
             recorded.key_frame_wanted = recorded.info.kind == "video"
@@ -222,7 +214,6 @@ class TrackRecording:
             recorded.missing_until = end
             self._gaps += 1
             self._folder.chronicle.note_gap(recorded.info.sid, start, end)
-            self._folder.changed = True
 
     def _wants_key_frame(self, recorded: _Recorded, now: float) -> bool:
         wanted = recorded.reader.take_key_frame_wish(now=now)

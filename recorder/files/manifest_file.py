@@ -1,6 +1,7 @@
 """The manifest on the disk: always whole, the old one or the new."""
 
 import contextlib
+import hashlib
 import os
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class ManifestFile:
         self.path = path
         self._new = path.with_name(f".{path.name}.new")
         self._reserve = path.with_name(f".{path.name}.reserve")
+        self._saved = b""  # digest of what was saved last
 
     def load(self) -> Manifest:
         """What was saved last.
@@ -47,12 +49,16 @@ class ManifestFile:
             raise ManifestError(f"{FILE_NAME} is not a manifest: {error}") from None
 
     def save(self, manifest: Manifest) -> None:
-        """Replace it at once, such that it survives a power cut.
+        """Replace it at once, such that it survives a power cut; nothing is done without news.
 
         Raises:
             OSError: The disk failed; the old one is still there.
         """
-        data = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+        encoded = msgspec.json.encode(manifest)
+        digest = hashlib.blake2b(encoded).digest()
+        if digest == self._saved:
+            return
+        data = msgspec.json.format(encoded, indent=2)
         try:
             self._write(data)
         except DiskFullError:
@@ -60,6 +66,7 @@ class ManifestFile:
                 raise
             self._reserve.unlink()
             self._write(data)
+        self._saved = digest
         if manifest.has_ended:
             self._reserve.unlink(missing_ok=True)
         elif not self._reserve.exists():

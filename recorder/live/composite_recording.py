@@ -88,20 +88,17 @@ class CompositeRecording:
         """Someone is there, or comes."""
         self._composer.compositor.add_participant(participant, time=time)
         self._folder.chronicle.add_participant(participant, time=time)
-        self._folder.changed = True
 
     def remove_participant(self, sid: str, *, time: float) -> None:
         """Someone leaves."""
         self._composer.compositor.remove_participant(sid, time=time)
         self._folder.chronicle.remove_participant(sid, time=time)
-        self._folder.changed = True
 
     def add_track(self, track: TrackInfo, *, time: float) -> None:
         """A track comes."""
         self._tracks[track.sid] = _Shown(track)
         self._composer.compositor.add_track(track, time=time)
         self._folder.chronicle.add_track(track, time=time)
-        self._folder.changed = True
 
     def remove_track(self, sid: str, *, time: float) -> None:
         """A track ends."""
@@ -110,7 +107,6 @@ class CompositeRecording:
             self._show(sid, shown.reader.flush(now=self._now))
         self._composer.compositor.remove_track(sid, time=time)
         self._folder.chronicle.remove_track(sid, time=time)
-        self._folder.changed = True
 
     def set_muted(self, sid: str, muted: bool, *, time: float) -> None:
         """A track is muted, or goes on."""
@@ -121,18 +117,15 @@ class CompositeRecording:
                 self._show(sid, shown.reader.flush(now=self._now))
         self._composer.compositor.set_muted(sid, muted, time=time)
         self._folder.chronicle.set_muted(sid, muted, time=time)
-        self._folder.changed = True
 
     def set_speakers(self, identities: Sequence[str], *, time: float) -> None:
         """Who speaks, the dominant speaker first."""
         self._composer.compositor.set_speakers(identities, time=time)
         self._folder.chronicle.set_speakers(identities, time=time)
-        self._folder.changed = True
 
     def add_message(self, identity: str, topic: str, text: str, *, time: float) -> None:
         """A message with text."""
         self._folder.chronicle.add_message(identity, topic, text, time=time)
-        self._folder.changed = True
 
     # -- media
 
@@ -153,7 +146,6 @@ class CompositeRecording:
         """Something of the track did not reach us."""
         self._gaps += 1
         self._folder.chronicle.note_gap(sid, start, end)
-        self._folder.changed = True
 
     def tick(self, *, now: float) -> None:
         """Show what is due.
@@ -167,7 +159,6 @@ class CompositeRecording:
         self._put(self._composer.advance(self._now + self._wall_offset))
         if self._written is not None and self._written.error is not None:
             raise self._written.error
-        self._folder.changed |= self._file is not None
         self._folder.tick(now=now)
 
     def take_key_frame_wishes(self) -> Sequence[str]:

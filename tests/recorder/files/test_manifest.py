@@ -127,6 +127,19 @@ def test_nothing_that_people_do_makes_it_larger_than_can_be_read() -> None:
     assert len(told.participants) == len(told.tracks) == 5_000
 
 
+def test_without_news_the_file_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / FILE_NAME
+    chronicle, file = begin(), ManifestFile(path)
+    file.save(chronicle.manifest)
+    first = path.stat()
+    file.save(chronicle.manifest)
+    assert path.stat().st_ino == first.st_ino
+    chronicle.add_error("something new")
+    file.save(chronicle.manifest)
+    assert path.stat().st_ino != first.st_ino
+    assert file.load().errors == ["something new"]
+
+
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     chronicle = begin(mode="composite", layout="speaker")
     chronicle.add_participant(ANN, time=STARTED)
