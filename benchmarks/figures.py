@@ -178,6 +178,32 @@ def join(bench: Bench) -> str:
     )
 
 
+def quality(bench: Bench) -> str:
+    """What congestion control adds to the CPU of a packet, in one run with and without in turns.
+
+    With it, each subscriber's client reports when each packet came, as browsers do; its bandwidth
+    is estimated and shared among its tracks, packets are numbered and paced, and publishers get
+    such reports from us.
+    """
+    rows = []
+    for name, (_, load) in STEADY.items():
+        plain = load(bench.seconds)
+        pairs = [
+            (bench.measure(plain), bench.measure(plain.but(transport_feedback=True)))
+            for _ in range(bench.runs)
+        ]
+        off, on = (
+            statistics.median(pair[side]["server_cpu_per_packet"] for pair in pairs)
+            for side in (0, 1)
+        )
+        lost = max(pair[1]["loss"] for pair in pairs)
+        more = f"{on / off - 1:+.0%}"
+        rows.append([name, microseconds(off), microseconds(on), more, share(lost)])
+        print("  " + ", ".join(rows[-1]), flush=True)
+    head = ["load", "without feedback", "with it", "more", "lost with it"]
+    return "\n\n" + table(head, rows) + "\n"
+
+
 def curve(bench: Bench, sizes: Sequence[int], load: Callable[[int], Load], head: str) -> str:
     """CPU per packet over the size of a room."""
     rows = []
@@ -189,27 +215,38 @@ def curve(bench: Bench, sizes: Sequence[int], load: Callable[[int], Load], head:
     return "\n\n" + table([head, "packets out", "CPU a packet", "lost"], rows) + "\n"
 
 
-ROWS: dict[str, tuple[str, Callable[[Bench], str]]] = {
+STEADY: dict[str, tuple[str, Callable[[float], Load]]] = {
     "1x50x8": (
         "1 publisher × 50, 8 packets a frame, goal ≤ 6.5 µs",
-        lambda bench: forwarding(bench, video(1, 50, 8, bench.seconds)),
+        lambda seconds: video(1, 50, 8, seconds),
     ),
     "1x50x40": (
         "1 × 50, 40 packets a frame, goal ≤ 5.5 µs, no loss",
-        lambda bench: forwarding(bench, video(1, 50, 40, bench.seconds)),
+        lambda seconds: video(1, 50, 40, seconds),
     ),
     "10x10x20": (
         "10 × 10, 20 packets a frame, goal ≤ 6.5 µs, no loss",
-        lambda bench: forwarding(bench, video(10, 10, 20, bench.seconds)),
+        lambda seconds: video(10, 10, 20, seconds),
     ),
     "25x25x4": (
         "25 × 25, 4 packets a frame, goal ≤ 6.5 µs, no loss",
-        lambda bench: forwarding(bench, video(25, 25, 4, bench.seconds)),
+        lambda seconds: video(25, 25, 4, seconds),
     ),
     "audio": (
         "50 audio publishers × 50, goal ≤ 6.5 µs, no loss",
-        lambda bench: forwarding(bench, audio(50, 50, bench.seconds)),
+        lambda seconds: audio(50, 50, seconds),
     ),
+}
+
+
+def steady(name: str) -> tuple[str, Callable[[Bench], str]]:
+    """The row of a steady load."""
+    title, load = STEADY[name]
+    return title, lambda bench: forwarding(bench, load(bench.seconds))
+
+
+ROWS: dict[str, tuple[str, Callable[[Bench], str]]] = {
+    **{name: steady(name) for name in STEADY},
     "knee": (
         "knee of 1 × 50 (loss over 0.1 %), goal ≥ 160,000/s",
         lambda bench: knee(bench, ramp(1, ROOM, 40)),
@@ -218,6 +255,7 @@ ROWS: dict[str, tuple[str, Callable[[Bench], str]]] = {
     "latency": ("added latency at half of the knee, goal p50 ≤ 0.3 ms, p99 ≤ 2 ms", latency),
     "memory": ("memory, goal ≤ 100 KB a subscription", memory),
     "join": ("join, goal ≤ 10 ms of CPU, nobody loses", join),
+    "quality": ("the same five loads with congestion control, goal ≤ 15 % more", quality),
     "subscribers": (
         "1 × N, 4 packets a frame",
         lambda bench: curve(

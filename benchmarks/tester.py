@@ -31,7 +31,7 @@ class Load:
 
     Attributes:
         scenario: Its name.
-        options: Option → value: "packets_per_frame" is `--packets-per-frame`.
+        options: Option → value: "packets_per_frame" is `--packets-per-frame`, True a bare flag.
     """
 
     scenario: str = "steady"
@@ -45,7 +45,9 @@ class Load:
         """For the command line."""
         arguments = ["--scenario", self.scenario]
         for name, value in self.options.items():
-            arguments += [f"--{name.replace('_', '-')}", str(value)]
+            arguments.append(f"--{name.replace('_', '-')}")
+            if value is not True:
+                arguments.append(str(value))
         return arguments
 
 

@@ -22,6 +22,7 @@ def test_load_becomes_flags_that_the_command_knows() -> None:
 
     loads = [figures.video(1, 50, 8, 5), figures.audio(50, 50, 5), figures.ramp(1, 50, 40)]
     loads += [each.steady(5) for each in COMPARISONS if each.steady]
+    loads.append(loads[0].but(transport_feedback=True))
     for load in loads:
         context = command.make_context("load", ["http://127.0.0.1:1", *load.arguments()])
         given = dict(context.params)
@@ -32,6 +33,7 @@ def test_load_becomes_flags_that_the_command_knows() -> None:
             {k: v for k, v in given.items() if k in plan_names and k not in ("url", "scenario")},
         )
         assert plan.subscribers == load.options["subscribers"]
+        assert plan.transport_feedback is load.options.get("transport_feedback", False)
 
 
 def test_tester_at_its_end_measures_nothing() -> None:
