@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from recorder.archive import MAX_FAILURES
 from recorder.files.manifest import Manifest, Segment, Span, Track
 from recorder.files.manifest_file import FILE_NAME, ManifestFile
-from recorder.manager import MAX_FAILURES, RecordingManager
+from recorder.manager import RecordingManager
 from recorder.recording import Recording, RecordingEvent
 from recorder.values import RecordingRequest, State
 from sfu.config import Config
@@ -354,7 +355,7 @@ class OneRepair(NoRepairs):
 async def test_unfinished_recordings_are_repaired_and_told_of(tmp_path: Path) -> None:
     folder = keep(tmp_path, "RC_old", state="active", ended_at=None, duration=None)
     studio = Studio(tmp_path)
-    studio.manager._repairs = OneRepair(folder)
+    studio.manager._archive._repairs = OneRepair(folder)
     told = asyncio.Event()
     studio.manager.on_changed.append(lambda _: told.set())
     await studio.manager.open()
