@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 
 from signaling.messages import MediaInfo, ParticipantInfo, RoomInfo, TrackInfo
+from tests.support.api import Api
 from tests.support.clients import Clients, access_token, clients_of
 from tests.support.polling import until
 from tests.support.server import API_KEY, API_SECRET, running_server
@@ -14,28 +15,6 @@ from tests.support.server import API_KEY, API_SECRET, running_server
 ADMIN: dict[str, Any] = {"room": "a", "roomAdmin": True}
 LIST: dict[str, Any] = {"roomList": True}
 JOIN: dict[str, Any] = {"room": "a", "roomJoin": True}
-
-
-class Api:
-    """The HTTP API as one caller sees it."""
-
-    def __init__(self, clients: Clients, token: str = "") -> None:
-        self.clients = clients
-        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
-
-    async def request(self, method: str, path: str, **arguments: Any) -> tuple[int, Any]:
-        """Status and decoded body."""
-        async with self.clients.http.request(
-            method, self.clients.url + path, headers=self.headers, **arguments
-        ) as response:
-            body = await response.json(content_type=None) if await response.read() else None
-            return response.status, body
-
-    async def get(self, path: str) -> Any:
-        """The body of a request that must succeed."""
-        status, body = await self.request("GET", path)
-        assert status == 200, body
-        return body
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.support.clients import Clients, clients_of
+from tests.support.api import Api
+from tests.support.clients import clients_of
 from tests.support.media import ToneTrack
 from tests.support.polling import until
 from tests.support.server import running_server
@@ -50,26 +51,17 @@ def keys(s3: Any) -> set[str]:
     return {one["Key"].rpartition("/")[2] for one in found}
 
 
-async def ask(clients: Clients, method: str, path: str, **arguments: Any) -> Any:
-    async with clients.http.request(method, clients.url + path, **arguments) as response:
-        assert response.status < 300, await response.text()
-        return await response.json(content_type=None) if response.status != 204 else None
-
-
 async def test_a_recording_goes_to_the_store_and_is_read_and_deleted_there(
     s3: Any, tmp_path: Path
 ) -> None:
     async with running_server(**settings(s3, tmp_path)) as server, clients_of(server.url) as them:
         alice = await them.join("a", "alice")
         await alice.publish(ToneTrack(440))
-        recording = (await ask(them, "POST", "/api/v1/rooms/a/recordings", json={}))["id"]
+        api = Api(them)
+        recording = (await api.record())["id"]
         path = f"/api/v1/recordings/{recording}"
-
-        async def recorded() -> bool:
-            return bool((await ask(them, "GET", path))["duration"] > 1)
-
-        await until(recorded, "a second is recorded", deadline=30.0)
-        await ask(them, "POST", f"{path}/stop")
+        await api.recorded(recording)
+        await api.stop(recording)
         (folder,) = (one.parent for one in tmp_path.rglob("manifest.json"))  # noqa: ASYNC240
         sound = folder / "alice-microphone.mkv"
         await until(lambda: not sound.exists(), "it is stored, and is here no more", deadline=60.0)
@@ -83,9 +75,13 @@ async def test_a_recording_goes_to_the_store_and_is_read_and_deleted_there(
             assert await response.read() == b"\x1a\x45\xdf\xa3"  # EBML
         async with them.http.get(url) as response:
             assert len(await response.read()) == segment["bytes"]
-        assert (await ask(them, "GET", path))["warning"] == ""
+        async with them.http.get(url, headers={"Accept": "application/json"}) as response:
+            address = (await response.json())["url"]
+        async with them.http.get(address) as response:
+            assert len(await response.read()) == segment["bytes"]
+        assert (await api.recording(recording))["warning"] == ""
 
-        await ask(them, "DELETE", path)
+        await api.delete(recording)
         assert keys(s3) == set()
         assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240
 
@@ -95,17 +91,14 @@ async def test_what_cannot_be_stored_stays_and_is_told(s3: Any, tmp_path: Path) 
     async with running_server(**bad) as server, clients_of(server.url) as them:
         alice = await them.join("a", "alice")
         await alice.publish(ToneTrack(440))
-        recording = (await ask(them, "POST", "/api/v1/rooms/a/recordings", json={}))["id"]
+        api = Api(them)
+        recording = (await api.record())["id"]
         path = f"/api/v1/recordings/{recording}"
-
-        async def recorded() -> bool:
-            return bool((await ask(them, "GET", path))["duration"] > 1)
-
-        await until(recorded, "a second is recorded", deadline=30.0)
-        await ask(them, "POST", f"{path}/stop")
+        await api.recorded(recording)
+        await api.stop(recording)
 
         async def warned() -> bool:
-            told = await ask(them, "GET", path)
+            told = await api.recording(recording)
             return told["state"] == "complete" and "not stored yet" in told["warning"]
 
         await until(warned, "it is told", deadline=60.0)

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from signaling.messages import RecordingInfo
+from tests.support.api import Api
 from tests.support.clients import Client, Clients, ServerError, access_token, clients_of
 from tests.support.media import ToneTrack
 from tests.support.polling import until
@@ -27,48 +28,6 @@ JOIN: dict[str, Any] = {"room": "a", "roomJoin": True}
 RECORD: dict[str, Any] = {"room": "a", "roomRecord": True}
 ADMIN: dict[str, Any] = {"room": "a", "roomAdmin": True}
 OF_ROOM = "/api/v1/rooms/a/recordings"
-
-
-class Api:
-    """Recordings as one caller of the HTTP API sees them."""
-
-    def __init__(self, clients: Clients, token: str = "") -> None:
-        self.clients = clients
-        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
-
-    async def request(self, method: str, path: str, **arguments: Any) -> tuple[int, Any]:
-        """Status and decoded body."""
-        async with self.clients.http.request(
-            method, self.clients.url + path, headers=self.headers, **arguments
-        ) as response:
-            body = await response.json(content_type=None) if await response.read() else None
-            return response.status, body
-
-    async def refused(self, method: str, path: str, **arguments: Any) -> tuple[int, str]:
-        """Status and error of a request that must not succeed."""
-        status, body = await self.request(method, path, **arguments)
-        assert status >= 400, body
-        assert body["detail"]
-        return status, body["error"]
-
-    async def start(self, **wanted: Any) -> dict[str, Any]:
-        status, body = await self.request("POST", OF_ROOM, json=wanted)
-        assert status == 201, body
-        return dict(body)
-
-    async def get(self, recording: str) -> dict[str, Any]:
-        status, body = await self.request("GET", f"/api/v1/recordings/{recording}")
-        assert status == 200, body
-        return dict(body)
-
-    async def reaches(self, recording: str, state: str) -> dict[str, Any]:
-        """The recording, as soon as it is in this state."""
-
-        async def look() -> dict[str, Any] | None:
-            found = await self.get(recording)
-            return found if found["state"] == state else None
-
-        return dict(await until(look, f"{recording} is {state}", deadline=30.0))
 
 
 @pytest.fixture
@@ -115,7 +74,7 @@ async def changed(client: Client, state: str, **fields: Any) -> dict[str, Any]:
 async def test_a_room_is_recorded_downloaded_and_deleted(dev: Api, tmp_path: Path) -> None:
     alice = await publishing(dev.clients)
     assert os.listdir(tmp_path) == []
-    started = await dev.start()
+    started = await dev.record()
     assert set(started) == set(RecordingInfo.__struct_fields__)
     assert (started["state"], started["started_by"], started["mode"]) == ("starting", "", "tracks")
     recording = started["id"]
@@ -132,7 +91,7 @@ async def test_a_room_is_recorded_downloaded_and_deleted(dev: Api, tmp_path: Pat
     assert late.joined["recordings"] == [active]
 
     async def recorded() -> bool:
-        status = await dev.get(recording)
+        status = await dev.recording(recording)
         return bool(status["bytes"] and status["tracks"] == 1 and status["duration"] > 1)
 
     await until(recorded, "a second of sound is recorded", deadline=30.0)
@@ -143,10 +102,10 @@ async def test_a_room_is_recorded_downloaded_and_deleted(dev: Api, tmp_path: Pat
     for client in (alice, late):
         await changed(client, "complete", id=recording)
     assert (await dev.clients.join("a", "carol")).joined["recordings"] == []
-    assert (await dev.request("GET", OF_ROOM))[1] == {"recordings": [ended]}
+    assert await dev.get(OF_ROOM) == {"recordings": [ended]}
 
     path = f"/api/v1/recordings/{recording}/files"
-    files = {file["name"]: file for file in (await dev.request("GET", path))[1]["files"]}
+    files = await dev.files(recording)
     assert set(files) == {"alice-microphone.mkv", "manifest.json"}
     sound = files["alice-microphone.mkv"]
     url = f"{dev.clients.url}{path}/alice-microphone.mkv"
@@ -163,7 +122,7 @@ async def test_a_room_is_recorded_downloaded_and_deleted(dev: Api, tmp_path: Pat
     status, manifest = await dev.request("GET", f"{path}/manifest.json")
     assert (status, manifest["id"], manifest["room"]) == (200, recording, "a")
 
-    assert await dev.request("DELETE", f"/api/v1/recordings/{recording}") == (204, None)
+    await dev.delete(recording)
     assert (await dev.refused("GET", f"/api/v1/recordings/{recording}"))[0] == 404
     assert os.listdir(tmp_path) == []
 
@@ -208,12 +167,12 @@ async def test_recordings_of_other_rooms_are_none_of_ones_business(dev: Api) -> 
         await bob.request("stop_recording", recording=recording)
     assert refused.value.name == "recording_not_found"
     assert not bob.event("recording_changed")
-    assert (await dev.get(recording))["state"] == "active"
+    assert (await dev.recording(recording))["state"] == "active"
 
 
 async def test_each_route_wants_its_grant(guarded: Clients) -> None:
     await guarded.join(token=access_token("alice", **JOIN))
-    by_admin = await Api(guarded, access_token("boss", **ADMIN)).start()
+    by_admin = await Api(guarded, access_token("boss", **ADMIN)).record()
     assert by_admin["started_by"] == "boss"
     recording = f"/api/v1/recordings/{by_admin['id']}"
     routes = [
@@ -255,14 +214,14 @@ async def test_what_makes_no_sense(dev: Api, body: str, status: int, error: str)
     await dev.clients.join("a", "alice")
     dev.headers["Content-Type"] = "application/json"
     assert await dev.refused("POST", OF_ROOM, data=body) == (status, error)
-    assert (await dev.request("GET", OF_ROOM))[1] == {"recordings": []}
+    assert await dev.get(OF_ROOM) == {"recordings": []}
 
 
 async def test_what_is_not_there(dev: Api) -> None:
     assert await dev.refused("POST", OF_ROOM, json={}) == (404, "room_not_found")
     await dev.clients.join("a", "alice")
     assert (await dev.refused("POST", OF_ROOM, data="x"))[0] == 415
-    recording = (await dev.start())["id"]
+    recording = (await dev.record())["id"]
     assert await dev.refused("POST", OF_ROOM, json={}) == (409, "conflict")
     for path in ("/api/v1/recordings/RC_none", f"/api/v1/recordings/{recording}/files/../../x"):
         assert (await dev.refused("GET", path))[0] == 404
@@ -274,7 +233,7 @@ async def test_what_is_not_there(dev: Api) -> None:
 
 async def test_answers_fit_the_schema(dev: Api) -> None:
     await dev.clients.join("a", "alice")
-    recording = (await dev.start())["id"]
+    recording = (await dev.record())["id"]
     await dev.reaches(recording, "active")
     _, schema = await dev.request("GET", "/api/v1/schema.json")
     for path, name in (
@@ -311,11 +270,11 @@ async def test_rooms_of_the_settings_and_the_end_of_the_server(tmp_path: Path) -
 
 async def test_a_closed_room_ends_its_recordings(dev: Api) -> None:
     await publishing(dev.clients)
-    recording = (await dev.start())["id"]
+    recording = (await dev.record())["id"]
     await dev.reaches(recording, "active")
     assert (await dev.request("DELETE", "/api/v1/rooms/a"))[0] == 204
     await dev.reaches(recording, "complete")
-    assert len((await dev.request("GET", OF_ROOM))[1]["recordings"]) == 1
+    assert len((await dev.get(OF_ROOM))["recordings"]) == 1
 
 
 def children(pid: int) -> list[int]:
@@ -328,20 +287,16 @@ async def test_what_was_cut_short_is_repaired_at_the_next_start(tmp_path: Path) 
     async with server_process(*folder) as server, clients_of(server.url) as clients:
         api = Api(clients)
         await publishing(clients)
-        recording = (await api.start())["id"]
-
-        async def recorded() -> bool:
-            return (await api.get(recording))["duration"] > 2.5
-
-        await until(recorded, "seconds are recorded", deadline=30.0)
+        recording = (await api.record())["id"]
+        await api.recorded(recording, seconds=2.5)
         (recorder,) = children(server.process.pid)
         os.kill(server.process.pid, signal.SIGKILL)
         os.kill(recorder, signal.SIGKILL)
     async with server_process(*folder) as server, clients_of(server.url) as clients:
         ended = await Api(clients).reaches(recording, "complete")
         assert ended["recovered"] is True
-        files = (await Api(clients).request("GET", f"/api/v1/recordings/{recording}/files"))[1]
-        assert files["files"][0]["duration"] > 0.5
+        files = await Api(clients).files(recording)
+        assert files["alice-microphone.mkv"]["duration"] > 0.5
         await until(lambda: f"recording={recording}" in server.output, "it is told in the log")
 
 
