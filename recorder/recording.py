@@ -20,6 +20,7 @@ class Recording(msgspec.Struct, frozen=True):
         status: How it goes.
         folder: Of its files, relative to the folder of all recordings.
         layout: Of a composite.
+        hls: Whether a composite was to be served as HLS; what is kept does not tell.
         ended_at: Unix seconds; None while it runs.
         recovered: Whether it was found unfinished when the server started, and repaired.
     """
@@ -32,6 +33,7 @@ class Recording(msgspec.Struct, frozen=True):
     status: RecordingStatus
     folder: str
     layout: Layout | None = None
+    hls: bool = False
     ended_at: float | None = None
     recovered: bool = False
 

@@ -16,6 +16,7 @@ def describe_recording(recording: Recording) -> RecordingInfo:
         room=recording.room,
         mode=recording.mode,
         layout=recording.layout,
+        hls=recording.hls and not recording.ended,
         state=recording.state,
         started_by=recording.started_by,
         started_at=recording.started_at,

@@ -39,7 +39,13 @@ class RecordingFiles(Struct, frozen=True):
     files: list[RecordingFileInfo]
 
 
-TYPES = (RecordingsOfRoom, RecordingFiles, RecordingInfo, RecordingRequest)
+class StoredFile(Struct, frozen=True):
+    """Where a file that is in a store alone can be read, for those who cannot follow a redirect."""
+
+    url: str
+
+
+TYPES = (RecordingsOfRoom, RecordingFiles, RecordingInfo, RecordingRequest, StoredFile)
 
 
 def routes() -> list[web.RouteDef]:
@@ -123,7 +129,10 @@ async def _download(request: web.Request) -> web.StreamResponse:
     try:
         path = await manager.path(recording.id, name)
     except LocalError:  # the store has it, or nobody
-        raise web.HTTPTemporaryRedirect(await manager.url(recording.id, name)) from None
+        url = await manager.url(recording.id, name)
+        if JSON in request.headers.get(hdrs.ACCEPT, ""):
+            return _json(StoredFile(url))
+        raise web.HTTPTemporaryRedirect(url) from None
     content_type = CONTENT_TYPES.get(path.suffix.lower(), "application/octet-stream")
     return web.FileResponse(  # it knows of ranges and of conditions
         path,

@@ -28,13 +28,14 @@ class RecordingInfo(Shared, frozen=True, kw_only=True):
     """A recording, for those who may record.
 
     `started_at` and `ended_at` are Unix seconds, `duration` is in seconds; `layout` is null but for
-    composites.
+    composites. `hls` says whether it can be watched live.
     """
 
     id: str
     room: str
     mode: Mode
     layout: Layout | None
+    hls: bool
     state: State
     started_by: str
     started_at: float

@@ -103,6 +103,7 @@ RECORDING = messages.RecordingInfo(
     room="r",
     mode="composite",
     layout="grid",
+    hls=False,
     state="failed",
     started_by="",
     started_at=1.5,

@@ -25,6 +25,7 @@ RECORDING = RecordingInfo(
     room="a",
     mode="composite",
     layout="grid",
+    hls=True,
     state="active",
     started_by="ann",
     started_at=1.0,
