@@ -6,10 +6,10 @@ ones. A decoder that is given all of them would show them one after another.
 
 from sfu.errors import ParseError
 from sfu.wire.bits import BitReader
+from sfu.wire.payload.vp9 import read_profile, skip_color_config
 
 MAX_HEADER = 160  # bytes; with all that there can be in it, it is smaller
 
-_SRGB = 7  # color_space
 _FEATURES = (9, 7, 2, 0)  # bits of each feature of a segment, with its sign
 
 
@@ -31,11 +31,7 @@ class Vp9Hider:
             ParseError: This is no frame, or needs one that never was.
         """
         bits = BitReader(frame[:MAX_HEADER])
-        if bits.read(2) != 2:  # frame_marker
-            raise ParseError("This is not a VP9 frame.")
-        profile = bits.read(1) | bits.read(1) << 1
-        if profile == 3:
-            bits.read(1)
+        profile = read_profile(bits)
         if bits.flag():  # show_existing_frame
             return b"" if hide else frame
         key_frame = not bits.flag()
@@ -53,7 +49,7 @@ class Vp9Hider:
             if intra_only:
                 bits.read(24)  # frame_sync_code
                 if profile:
-                    _skip_color(bits, profile)
+                    skip_color_config(bits, profile)
                 refresh = bits.read(8)
                 width = _width(bits)
             else:
@@ -92,7 +88,7 @@ class Vp9Hider:
 
 def _intra_width(bits: BitReader, profile: int) -> int:
     bits.read(24)  # frame_sync_code
-    _skip_color(bits, profile)
+    skip_color_config(bits, profile)
     return _width(bits)
 
 
@@ -106,17 +102,6 @@ def _width(bits: BitReader) -> int:
 def _skip_render_size(bits: BitReader) -> None:
     if bits.flag():
         bits.read(32)
-
-
-def _skip_color(bits: BitReader, profile: int) -> None:
-    if profile >= 2:
-        bits.read(1)  # 10 or 12 bits
-    if bits.read(3) != _SRGB:
-        bits.read(1)  # color_range
-        if profile & 1:
-            bits.read(3)  # subsampling
-    elif profile & 1:
-        bits.read(1)
 
 
 def _skip_rest(bits: BitReader, resilient: bool, width: int) -> None:

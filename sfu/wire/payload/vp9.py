@@ -188,27 +188,46 @@ def frame_size(payload: bytes) -> tuple[int, int] | None:
 
 def _key_frame_size(bits: BitReader) -> tuple[int, int] | None:
     """What an uncompressed header tells (VP9 bitstream specification 6.2)."""
-    if bits.read(2) != 2:  # frame_marker
-        return None
-    profile = bits.read(1) | bits.read(1) << 1
-    if profile == 3:
-        bits.read(1)
+    profile = read_profile(bits)
     if bits.flag() or bits.flag():  # show_existing_frame; frame_type, 0 is a key frame
         return None
     bits.read(2)  # show_frame, error_resilient_mode
     if bits.read(24) != _SYNC_CODE:
         return None
+    skip_color_config(bits, profile)
+    return bits.read(16) + 1, bits.read(16) + 1
+
+
+def read_profile(bits: BitReader) -> int:
+    """The profile, 0 to 3, with which an uncompressed header begins (6.2).
+
+    Raises:
+        ParseError: No VP9 frame begins here, or it is cut short.
+    """
+    if bits.read(2) != 2:  # frame_marker
+        raise ParseError("This is not a VP9 frame.")
+    profile = bits.read(1) | bits.read(1) << 1
+    if profile == 3:
+        bits.read(1)  # reserved_zero
+    return profile
+
+
+def skip_color_config(bits: BitReader, profile: int) -> None:
+    """Pass over the color_config of an uncompressed header (6.2.2).
+
+    Raises:
+        ParseError: It is cut short, or has colours that this profile cannot have.
+    """
     if profile >= 2:
         bits.read(1)  # 10 or 12 bits
     if bits.read(3) != _SRGB:
         bits.read(1)  # color_range
         if profile & 1:
-            bits.read(3)  # subsampling
+            bits.read(3)  # subsampling, reserved_zero
     elif profile & 1:
-        bits.read(1)
+        bits.read(1)  # reserved_zero
     else:
-        return None  # sRGB is for profiles 1 and 3 only
-    return bits.read(16) + 1, bits.read(16) + 1
+        raise ParseError("sRGB is for VP9 profiles 1 and 3 only.")
 
 
 def widen_picture_id(payload: bytes) -> bytes:

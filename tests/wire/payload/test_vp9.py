@@ -1,8 +1,17 @@
 import pytest
 
-from sfu.wire.payload.vp9 import is_key_frame, parse_descriptor
+from sfu.errors import ParseError
+from sfu.wire.bits import BitReader
+from sfu.wire.payload.vp9 import is_key_frame, parse_descriptor, read_profile, skip_color_config
 
 FRAME = b"\x82\x49\x83\x42"
+
+
+def bit_reader(bits: str) -> BitReader:
+    """Before these bits, the last ones that it has."""
+    reader = BitReader(int(bits, 2).to_bytes(-(-len(bits) // 8)))
+    reader.read(reader.size - len(bits))
+    return reader
 
 
 def test_chrome_key_frame_with_scalability_structure():
@@ -91,3 +100,42 @@ def test_descriptor_cut_short():
     assert parse_descriptor(data).size == 5
     for size in range(5):
         assert parse_descriptor(data[:size]) is None
+
+
+@pytest.mark.parametrize(("bits", "profile"), [("1000", 0), ("1010", 1), ("1001", 2), ("10110", 3)])
+def test_profile(bits, profile):
+    reader = bit_reader(bits)
+    assert read_profile(reader) == profile
+    assert reader.position == reader.size
+
+
+@pytest.mark.parametrize("bits", ["0000", "0100", "1100", "100", "1011"])
+def test_profile_of_what_is_no_frame_or_cut_short(bits):
+    with pytest.raises(ParseError):
+        read_profile(bit_reader(bits))
+
+
+@pytest.mark.parametrize(
+    ("profile", "bits"),
+    [
+        (0, "010 0"),  # BT.709 in the narrow range
+        (1, "010 0 000"),  # 4:4:4
+        (1, "111 0"),  # sRGB
+        (2, "0 010 1"),  # 10 bits
+        (3, "1 010 0 100"),
+        (3, "1 111 0"),
+    ],
+)
+def test_colors_are_passed_over_to_the_bit(profile, bits):
+    bits = bits.replace(" ", "")
+    reader = bit_reader(bits)
+    skip_color_config(reader, profile)
+    assert reader.position == reader.size
+    with pytest.raises(ParseError):
+        skip_color_config(bit_reader(bits[:-1]), profile)
+
+
+@pytest.mark.parametrize(("profile", "bits"), [(0, "1110"), (2, "01110")])
+def test_colors_that_a_profile_cannot_have(profile, bits):
+    with pytest.raises(ParseError, match="profiles 1 and 3"):
+        skip_color_config(bit_reader(bits), profile)
