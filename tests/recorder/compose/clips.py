@@ -42,9 +42,14 @@ def scene(width: int, height: int, phase: float) -> Picture:
 
 
 def video(
-    pictures: Iterable[Picture], *, fps: float = 30, start: float = 0.0, rotation: int = 0
+    pictures: Iterable[Picture],
+    *,
+    fps: float = 30,
+    start: float = 0.0,
+    rotation: int = 0,
+    bitrate: int = 4_000_000,
 ) -> list[EncodedFrame]:
-    """Encode pictures of one size as VP8, in good quality."""
+    """Encode pictures of one size as VP8; in good quality, where they are small."""
     context: Any = None
     frames = []
     for number, picture in enumerate(pictures):
@@ -55,7 +60,7 @@ def video(
             context.time_base = Fraction(1, 1000)
             context.gop_size = 1000
             context.thread_count = 1  # libvpx's would spin
-            context.bit_rate = 4_000_000
+            context.bit_rate = bitrate
             context.options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
         frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
         frame.pts = round(number * 1000 / fps)
