@@ -9,6 +9,11 @@ goes on.
 import re
 import struct
 from collections.abc import Callable
+from typing import Any
+
+from av.packet import Packet
+
+from recorder.files.description import OPUS_RATE, StreamInfo
 
 CLUSTER, TIMESTAMP, SIMPLE_BLOCK = 0x1F43B675, 0xE7, 0xA3  # RFC 9559 5.1.3
 KEY_FRAME = 0x80  # a flag of a block (10.2)
@@ -20,29 +25,27 @@ class HeldBack:
     """Collects frames until the muxer has written them.
 
     Args:
-        codec: Its name: Matroska has frames of some in another form than `EncodedFrame`.
+        stream: What the frames are: Matroska has some in another form than `EncodedFrame`, and
+            tells the times of sound from before what decoders skip.
     """
 
-    def __init__(self, codec: str) -> None:
-        self._change = CHANGES.get(codec)
+    def __init__(self, stream: StreamInfo) -> None:
+        self._change = CHANGES.get(stream.codec.name)
+        self._delay = int(stream.pre_skip * 1000 / OPUS_RATE + 0.5)  # ms, rounded as FFmpeg does
         self._frames: list[tuple[int, bytes, bool]] = []
 
-    def add(self, time: float, data: bytes, *, key_frame: bool) -> None:
-        """A frame was given to the muxer.
-
-        Args:
-            time: Seconds, as blocks tell it.
-            data: As it was given.
-            key_frame: Whether it is one.
-        """
-        self._frames.append((round(time * 1000), data, key_frame))
+    def add(self, packet: "Packet[Any]") -> None:
+        """A packet was given to the muxer."""
+        assert packet.pts is not None
+        time = round(packet.pts * packet.time_base * 1000) + self._delay
+        self._frames.append((time, bytes(packet), packet.is_keyframe))
 
     def keep(self, count: int) -> None:
         """All but the last so many were written."""
         del self._frames[:-count]
 
-    def cluster(self) -> bytes:
-        """All that is held back; not longer than what the muxer makes of it."""
+    def piece(self) -> bytes:
+        """All that is held back, as a cluster; not longer than what the muxer makes of it."""
         if not self._frames:
             return b""
         start = self._frames[0][0]

@@ -71,13 +71,13 @@ class Muxer:
             self._raise_error()
         self._whole = self._file.size
 
-    def lay_behind(self, cluster: builtins.bytes) -> None:
-        """Have the file end with this until more of it is written.
+    def lay_behind(self, piece: builtins.bytes) -> None:
+        """Have the file end with this cluster or fragment until more of it is written.
 
         Raises:
             OSError: The disk failed.
         """
-        self._file.lay_behind(cluster)
+        self._file.lay_behind(piece)
 
     def sync(self) -> None:
         """Have the clusters and fragments that are whole survive a power cut.

@@ -9,12 +9,14 @@ from av.packet import Packet
 
 from recorder.files.description import OPUS_RATE, StreamInfo, describe
 from recorder.files.held_back import HeldBack
+from recorder.files.held_back_fragment import HeldBackFragment
 from recorder.files.muxer import Muxer
 from recorder.values import EncodedFrame, Format
 from sfu.wire.parameters import Codec
 
 VIDEO_RATE = 90_000  # Hz: of all video in RTP
 SHORTEST = 0.001  # s between two pictures: Matroska counts in milliseconds
+LAST_PICTURE = 1 / 30  # s that the last one of an MP4 is shown: else players would leave it out
 
 CODECS: dict[Format, frozenset[str]] = {
     "mkv": frozenset({"VP8", "VP9", "AV1", "H264", "opus"}),
@@ -60,9 +62,11 @@ class SegmentWriter:
         self._time_base = Fraction(1, self._rate)
         self._shortest = round(SHORTEST * self._rate)
         self._last: int | None = None
-        # What MP4 holds back waits for the next frame: fragments cannot be laid over another.
-        self._held_back = HeldBack(stream.codec.name)
-        self._can_lay = format != "mp4"
+        self._last_picture = LAST_PICTURE if format == "mp4" else 0.0
+        self._held_back = HeldBackFragment() if format == "mp4" else HeldBack(stream)
+        # Of the next piece, when the muxer has written one. Matroska's holds back one packet of
+        # sound more than that which begins it.
+        self._begun = 2 if stream.codec.kind == "audio" and format != "mp4" else 1
         self._syncs = 0  # since the last frame
 
     @property
@@ -90,18 +94,16 @@ class SegmentWriter:
         packet.stream = self._stream
         packet.time_base = self._time_base
         packet.pts = packet.dts = time
-        packet.duration = round(frame.duration * self._rate)
+        packet.duration = round((frame.duration or self._last_picture) * self._rate)
         packet.is_keyframe = frame.key_frame
         self._last = time
         self._syncs = 0
         size = self._muxer.bytes
         self._muxer.mux(packet)
-        seconds = (time + self.stream.pre_skip) / self._rate
-        self.duration = seconds + frame.duration
-        if self._can_lay:
-            self._held_back.add(seconds, frame.data, key_frame=frame.key_frame)
-            if self._muxer.bytes > size:  # of sound, one packet more waits for the next picture
-                self._held_back.keep(2 if frame.codec.kind == "audio" else 1)
+        self.duration = (time + self.stream.pre_skip) / self._rate + frame.duration
+        self._held_back.add(packet)
+        if self._muxer.bytes > size:
+            self._held_back.keep(self._begun)
 
     def sync(self) -> None:
         """Have what is written survive a power cut; cheap if nothing is new.
@@ -112,8 +114,8 @@ class SegmentWriter:
             OSError: The disk failed.
         """
         self._syncs += 1
-        if self._syncs == 2 and self._can_lay:
-            self._muxer.lay_behind(self._held_back.cluster())
+        if self._syncs == 2:
+            self._muxer.lay_behind(self._held_back.piece())
         self._muxer.sync()
 
     def close(self) -> None:

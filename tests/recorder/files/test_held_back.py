@@ -2,22 +2,28 @@
 
 import shutil
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from recorder.files.description import StreamInfo
-from recorder.files.segment_writer import SegmentWriter
+from recorder.files.segment_writer import CODECS, SegmentWriter
 from recorder.values import EncodedFrame, Format
 from sfu.wire.parameters import VP8
 from tests.recorder.files.clips import VIDEO, pictures, sound
 from tests.recorder.files.probe import decode, ffprobe, packets
 
 CLIPS = {**{codec.name: pictures(codec) for codec in VIDEO}, "opus": sound()}
+CASES: list[tuple[str, Format]] = [
+    *((name, "mkv") for name in CLIPS),
+    *((name, "mp4") for name in CLIPS if name in CODECS["mp4"]),
+]
 
 
 class Writing:
-    def __init__(self, path: Path, clip: tuple[EncodedFrame, ...], format: Format = "mkv") -> None:
+    def __init__(self, path: Path, clip: tuple[EncodedFrame, ...]) -> None:
         self.path = path
+        format = cast(Format, path.suffix[1:])
         self.writer = SegmentWriter(path, StreamInfo.of(clip[0]), format=format, start=0.0)
 
     def pause(self) -> None:
@@ -26,14 +32,19 @@ class Writing:
 
     def torn(self) -> Path:
         """What a kill would leave."""
-        return Path(shutil.copy(self.path, self.path.with_name("torn.mkv")))
+        return Path(shutil.copy(self.path, self.path.with_stem("torn")))
 
 
-@pytest.mark.parametrize("name", CLIPS)
+@pytest.mark.parametrize(("name", "format"), CASES)
 @pytest.mark.parametrize("count", [1, 2, 17, 29, 30, 31, 50])
-def test_all_that_came_before_a_pause_is_in_the_file(tmp_path: Path, name: str, count: int) -> None:
+def test_all_that_came_before_a_pause_is_in_the_file(
+    tmp_path: Path, name: str, format: Format, count: int
+) -> None:
     clip = CLIPS[name]
-    writing, whole = Writing(tmp_path / "a.mkv", clip), Writing(tmp_path / "b.mkv", clip)
+    writing, whole = (
+        Writing(tmp_path / f"a.{format}", clip),
+        Writing(tmp_path / f"b.{format}", clip),
+    )
     for frame in clip[:count]:
         writing.writer.write(frame)
         whole.writer.write(frame)
@@ -49,10 +60,15 @@ def test_all_that_came_before_a_pause_is_in_the_file(tmp_path: Path, name: str, 
     writing.writer.close()
 
 
-@pytest.mark.parametrize("name", CLIPS)
-def test_nothing_of_it_is_left_when_the_track_goes_on(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "format"), CASES)
+def test_nothing_of_it_is_left_when_the_track_goes_on(
+    tmp_path: Path, name: str, format: Format
+) -> None:
     clip = CLIPS[name]
-    writing, whole = Writing(tmp_path / "a.mkv", clip), Writing(tmp_path / "b.mkv", clip)
+    writing, whole = (
+        Writing(tmp_path / f"a.{format}", clip),
+        Writing(tmp_path / f"b.{format}", clip),
+    )
     for number, frame in enumerate(clip):
         if number in (1, 10, 40, 50):
             writing.pause()
@@ -68,10 +84,12 @@ def test_nothing_of_it_is_left_when_the_track_goes_on(tmp_path: Path, name: str)
     ffprobe(writing.path)
 
 
-@pytest.mark.parametrize("name", CLIPS)
-def test_a_kill_after_the_pause_costs_nothing_before_it(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "format"), CASES)
+def test_a_kill_after_the_pause_costs_nothing_before_it(
+    tmp_path: Path, name: str, format: Format
+) -> None:
     clip = CLIPS[name]
-    writing = Writing(tmp_path / "a.mkv", clip)
+    writing = Writing(tmp_path / f"a.{format}", clip)
     for frame in clip[:40]:
         writing.writer.write(frame)
     writing.pause()
