@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from sfu.forward.lane import Lane, Numbers
+from sfu.forward.lane import Lane
 from sfu.forward.layout import HeaderLayout
-from sfu.forward.run import Run
+from sfu.forward.run import Numbers, Run
 from sfu.transport.srtp import SEND_WINDOW
 from sfu.wire.rtp import RtpPacket
 

@@ -6,14 +6,14 @@ from typing import Literal
 
 from sfu.forward.fanout import TrackSource
 from sfu.forward.flow import Flow
-from sfu.forward.lane import Lane, Numbers
+from sfu.forward.lane import Lane
 from sfu.forward.layout import HeaderLayout
 from sfu.forward.munger import SequenceMunger, TimestampMunger
 from sfu.forward.projection import projection_for
 from sfu.forward.projection.base import PlainProjection, Projection
 from sfu.forward.repair import Repair, patched
 from sfu.forward.reports import Reports
-from sfu.forward.run import single_run
+from sfu.forward.run import Numbers, single_run
 from sfu.transport.srtp import REPLAY_WINDOW, SEND_WINDOW, SrtpSession
 from sfu.wire.ntp import to_ntp
 from sfu.wire.parameters import Codec, Kind, SendParameters

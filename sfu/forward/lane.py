@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from struct import Struct
 
-from sfu.congestion.pacer import BURST, BURST_TIME, FACTOR, BurstPacer
+from sfu.congestion.pacer import BURST, BURST_TIME, FACTOR
+from sfu.forward.backlog import Backlog, Piece
 from sfu.forward.layout import Picture
-from sfu.forward.run import Run
+from sfu.forward.repair_budget import RepairBudget
+from sfu.forward.run import Item, Numbers, Shifts
 from sfu.timers import Timer, Timers
 from sfu.transport.outbox import Outbox
 from sfu.transport.transport import Transport
 
 _patch = Struct("!HII").pack_into  # sequence number, timestamp, SSRC: bytes 2 to 12
 _patch_number = Struct("!H").pack_into
-
-REPAIR_SHARE = 0.35  # of the estimate may go into retransmissions: 20 % loss, twice over
-REPAIR_TIME = 0.5  # s of that share may be sent at once, after a burst of losses
-MIN_REPAIR = 100_000  # bit/s; a thin path needs its key frames too
-
-Shifts = tuple[int, int]
-"""(what to add to the numbers of pictures, what to add to TL0PICIDX)."""
-
-Numbers = tuple[int, int, int, Shifts | None]
-"""(what to add to indexes, what to add to timestamps, SSRC to send under, shifts of pictures)."""
-
-Piece = tuple[Run, Numbers]
 
 
 class Lane:
@@ -42,25 +31,22 @@ class Lane:
             estimates.
         cluster: Number of the probe under way, 0 for none.
         octets: Bytes sent so far, as they go on the wire.
+        repair_budget: How much of the path retransmissions may take.
         urgent: SSRCs that pacing never holds back: audio.
     """
 
     __slots__ = (
         "_allowance",
         "_backlog",
-        "_backlog_size",
         "_estimate",
         "_outbox",
-        "_pacer",
-        "_repair_level",
-        "_repaired_at",
-        "_repairs",
         "_timer",
         "_timers",
         "cluster",
         "octets",
         "on_sent",
         "pieces",
+        "repair_budget",
         "transport",
         "urgent",
         "waiting",
@@ -76,33 +62,27 @@ class Lane:
         self.cluster = 0
         self.octets = 0
         self.urgent: set[int] = set()
+        self.repair_budget = RepairBudget()
         self._outbox = outbox
         self._timers = timers
         self._estimate = 0.0  # bit/s; 0 where nobody knows, and nothing is paced
         self._allowance = 0.0  # bytes that may leave at once
-        self._pacer = BurstPacer()
-        self._backlog: deque[Piece] = deque()
-        self._backlog_size = 0
-        self._repairs: deque[tuple[bytearray, int]] = deque()  # wait behind it
+        self._backlog = Backlog()
         self._timer: Timer | None = None
-        self._repair_level = 0.0
-        self._repaired_at = float("-inf")
 
     def estimated(self, bitrate: float) -> None:
         """The path takes so many bit/s."""
-        self._estimate = bitrate
+        self._estimate = self.repair_budget.estimate = bitrate
         self._allowance = max(BURST, BURST_TIME * FACTOR * bitrate / 8)
 
     @property
     def holding(self) -> bool:
-        """Whether media waits for its turn."""
+        """Whether something waits for its turn: media, or what is sent again."""
         return bool(self._backlog)
 
     def close(self) -> None:
         """Nothing is sent any more."""
         self._backlog.clear()
-        self._repairs.clear()
-        self._backlog_size = 0
         if self._timer:
             self._timer.cancel()
 
@@ -116,10 +96,12 @@ class Lane:
         """Write what waits, and forget it."""
         pieces = self.pieces
         try:
-            if len(pieces) == 1 and len(pieces[0][0].sizes) == 1 and not self._backlog:
-                self._write_one(pieces[0], now)
+            held = self._backlog.media
+            if len(pieces) == 1 and len(pieces[0][0].sizes) == 1 and not held:
+                run, numbers = pieces[0]
+                self._write_one(run.items[0], numbers, now)
             elif self._estimate and (
-                self._backlog or sum([run.size for run, _ in pieces]) > self._allowance
+                held or sum([run.size for run, _ in pieces]) > self._allowance
             ):
                 self._hold(pieces, now)
             else:
@@ -127,37 +109,39 @@ class Lane:
         finally:
             pieces.clear()
 
-    def may_repair(self, size: int, *, now: float) -> bool:
-        """Whether a retransmission of so many bytes may be sent now; it counts as sent then."""
-        if not self._estimate:
-            return True
-        rate = self._repair_rate()
-        level = max(self._repair_level - rate * (now - self._repaired_at), 0.0)
-        if level > rate * REPAIR_TIME:
-            return False
-        self._repair_level = level + size
-        self._repaired_at = now
-        return True
+    def send(self, item: Item, numbers: Numbers, *, now: float, cluster: int = 0) -> bool:
+        """Send what is no fresh media: a packet sent again, or of a probe.
 
-    def repair_time(self, size: int) -> float:
-        """Seconds that so many bytes of retransmissions take when no more may be sent at once."""
-        return size / self._repair_rate()
+        It counts as sent when the next large frame is paced. What is sent again waits behind media
+        that is held back; a probe gives way.
 
-    def _repair_rate(self) -> float:
-        """Bytes/s."""
-        return max(REPAIR_SHARE * self._estimate, MIN_REPAIR) / 8
+        Args:
+            item: The packet.
+            numbers: What to change in it.
+            now: Monotonic seconds.
+            cluster: Number of the probe that it is part of, 0 for none.
+
+        Returns:
+            Whether it was sent, or will be.
+        """
+        if self._estimate:
+            if self._backlog:
+                if cluster:
+                    return False
+                self._backlog.add_repair(item, numbers)
+                return True
+            self._backlog.note_sent(item[1], now=now, estimate=self._estimate)
+        return self._write_one(item, numbers, now, cluster)
 
     # -- pacing
 
     def _hold(self, pieces: list[Piece], now: float) -> None:
         """A large frame is spread: small queues on the way would drop what leaves at once."""
-        backlog = self._backlog
         for piece in pieces:
             if piece[1][2] in self.urgent:
                 self._write_all([piece], now)
             else:
-                backlog.append(piece)
-                self._backlog_size += piece[0].size
+                self._backlog.add(piece)
         self._drain(now)
 
     def _drain(self, now: float) -> None:
@@ -165,37 +149,13 @@ class Lane:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        pacer, backlog = self._pacer, self._backlog
-        budget = pacer.budget(now=now, estimate=self._estimate, queued=self._backlog_size)
-        ready: list[Piece] = []
-        spent = 0
-        while backlog and spent < budget:
-            run, numbers = backlog[0]
-            count = total = 0
-            for size in run.sizes:
-                if spent + total >= budget:
-                    break
-                total += size
-                count += 1
-            if count == len(run.sizes):
-                backlog.popleft()
-            else:
-                backlog[0] = (run.part(count, len(run.sizes)), numbers)
-                run = run.part(0, count)
-            ready.append((run, numbers))
-            spent += total
-        pacer.spent(spent)
-        self._backlog_size -= spent
-        for piece in ready:
+        media, repairs = self._backlog.take(now=now, estimate=self._estimate)
+        for piece in media:
             self._write_all([piece], now)
-        while self._repairs and not backlog and spent < budget:
-            data, sequence_offset = self._repairs.popleft()
-            pacer.spent(len(data))
-            spent += len(data)
-            self._send(data, sequence_offset, now, 0)
-        if backlog or self._repairs:
-            when = pacer.next_time()
-            assert when is not None
+        for item, numbers in repairs:
+            self._write_one(item, numbers, now)
+        when = self._backlog.next_time()
+        if when is not None:
             self._timer = self._timers.call_at(max(when, now), self._drain)
 
     # -- writing
@@ -256,14 +216,18 @@ class Lane:
             self.on_sent(first, wire_sizes, now, self.cluster)
         return True
 
-    def _write_one(self, piece: Piece, now: float) -> None:
-        """As `_write` for one packet: of fifty people's audio, that is what there is to be sent."""
+    def _write_one(self, item: Item, numbers: Numbers, now: float, cluster: int = 0) -> bool:
+        """As `_write` for one packet: of fifty people's audio, that is what there is to be sent.
+
+        Returns:
+            False when it cannot be sent.
+        """
         transport, outbox = self.transport, self._outbox
         srtp, address = transport.srtp, transport.address
         if srtp is None or address is None:
-            return
-        run, (shift, timestamp_shift, ssrc, shifts) = piece
-        data, size, index, timestamp, sequence_offset, picture = run.items[0]
+            return False
+        data, size, index, timestamp, sequence_offset, picture = item
+        shift, timestamp_shift, ssrc, shifts = numbers
         wire_size = size + srtp.overhead
         start = outbox.reserve(wire_size)
         view = outbox.view
@@ -281,57 +245,12 @@ class Lane:
             transport.transport_sequence = sequence + 1
         if shifts is not None and picture is not None:
             _patch_picture(view, start, picture, shifts)
-        if not srtp.protect_run(outbox.base, start, run.sizes):
-            return
+        if not srtp.protect_run(outbox.base, start, (size,)):
+            return False
         outbox.commit_one(address, start, wire_size)
         self.octets += wire_size
         if sequence_offset and self.on_sent is not None:
-            self.on_sent(sequence, (wire_size,), now, self.cluster)
-
-    def send(self, data: bytearray, sequence_offset: int, *, now: float, cluster: int = 0) -> bool:
-        """Send what is no fresh media: a packet sent again, or of a probe.
-
-        It counts as sent when the next large frame is paced. What is sent again waits behind media
-        that is held back; a probe gives way.
-
-        Args:
-            data: The packet, but for its transport-wide sequence number.
-            sequence_offset: Where that stands, 0 for nowhere.
-            now: Monotonic seconds.
-            cluster: Number of the probe that it is part of, 0 for none.
-
-        Returns:
-            Whether it was sent, or will be.
-        """
-        if self._estimate:
-            if self._backlog or self._repairs:
-                if cluster:
-                    return False
-                self._repairs.append((data, sequence_offset))
-                return True
-            self._pacer.budget(now=now, estimate=self._estimate)
-            self._pacer.spent(len(data))
-        return self._send(data, sequence_offset, now, cluster)
-
-    def _send(self, data: bytearray, sequence_offset: int, now: float, cluster: int) -> bool:
-        """Number, protect and send one packet; False when it cannot be."""
-        transport, outbox = self.transport, self._outbox
-        srtp, address = transport.srtp, transport.address
-        if srtp is None or address is None:
-            return False
-        sequence = transport.transport_sequence
-        if sequence_offset:
-            _patch_number(data, sequence_offset, sequence & 0xFFFF)
-            transport.transport_sequence += 1
-        size = len(data)
-        start = outbox.reserve(size + srtp.overhead)
-        outbox.view[start : start + size] = data
-        if not srtp.protect_run(outbox.base, start, (size,)):
-            return False
-        outbox.commit_one(address, start, size + srtp.overhead)
-        self.octets += size + srtp.overhead
-        if sequence_offset and self.on_sent is not None:
-            self.on_sent(sequence, (size + srtp.overhead,), now, cluster or self.cluster)
+            self.on_sent(sequence, (wire_size,), now, cluster or self.cluster)
         return True
 
 

@@ -1,7 +1,6 @@
 """What one m-line sends again: what was lost, and what probes whether more goes through."""
 
 from collections.abc import Sequence
-from struct import Struct
 
 from sfu.forward.fanout import TrackSource
 from sfu.forward.lane import Lane
@@ -9,10 +8,9 @@ from sfu.forward.layout import HeaderLayout, Template
 from sfu.forward.munger import SequenceMunger
 from sfu.forward.projection.base import NO_PATCH, Patch, PlainProjection, Projection
 from sfu.forward.resends import Resends
+from sfu.forward.run import Item
 from sfu.wire.extensions import encode_abs_send_time
 from sfu.wire.rtp import RtpPacket
-
-_PATCH = Struct("!HII").pack_into  # sequence number, timestamp, SSRC: bytes 2 to 12
 
 PADDING = 255  # bytes, the most that a packet can have
 PROBE_EXCESS = 1.2  # of the bytes that are missing, for the last packet
@@ -83,7 +81,7 @@ class Repair:
         Returns:
             Seconds until the path would have taken the rest.
         """
-        counts = self.counts
+        counts, budget = self.counts, self._lane.repair_budget
         extensions = source.sent_extensions()
         left = 0
         for sequence_number in lost:
@@ -98,13 +96,13 @@ class Repair:
             if origin is None or packet is None or patch is None:
                 counts.not_found += 1
                 continue
-            if left or not self._lane.may_repair(packet.size, now=now):
+            if left or not budget.take(packet.size, now=now):
                 left += packet.size
             elif self.send(packet, patch, sent, origin[2], extensions, now=now):
                 counts.note(sent, now=now)
             else:
                 counts.not_found += 1
-        return self._lane.repair_time(left) if left else 0.0
+        return budget.time(left) if left else 0.0
 
     def send(
         self,
@@ -122,24 +120,32 @@ class Repair:
         if template is None:
             return False
         data = patched(template, patch)
-        timestamp = (packet.timestamp + timestamp_offset) & 0xFFFFFFFF
         rtx_payload_type = self._layout.rtx.get(data[1] & 0x7F)
         if rtx_payload_type is None or self._rtx_ssrc is None:
             # Plain retransmission: the same packet, to the last bit (see `HeaderLayout`), or none.
             self.note_extensions(extensions)
             if sent < self._plain_from or patch.marker or patch.descriptor is not None:
                 return False
-            _PATCH(data, 2, sent & 0xFFFF, timestamp, self._ssrc)
-            return self._lane.send(data, 0, now=now)
+            return self._lane.send(
+                (bytes(data), len(data), sent, packet.timestamp, 0, None),
+                (0, timestamp_offset, self._ssrc, None),
+                now=now,
+            )
         start = template.payload_offset
         data[start:start] = (sent & 0xFFFF).to_bytes(2)
         data[1] = (data[1] & 0x80) | rtx_payload_type
-        _PATCH(data, 2, self._rtx_sequence & 0xFFFF, timestamp, self._rtx_ssrc)
-        self._rtx_sequence += 1
         if template.send_time_offset:
             offset = template.send_time_offset
             data[offset : offset + 3] = encode_abs_send_time(now)
-        return self._lane.send(data, template.sequence_offset, now=now, cluster=cluster)
+        item = self._numbered(data, packet.timestamp, template.sequence_offset)
+        numbers = (0, timestamp_offset, self._rtx_ssrc, None)
+        return self._lane.send(item, numbers, now=now, cluster=cluster)
+
+    def _numbered(self, data: bytearray, timestamp: int, sequence_offset: int) -> Item:
+        """The next packet of the retransmission stream."""
+        self._rtx_sequence += 1
+        index = self._rtx_sequence - 1
+        return bytes(data), len(data), index, timestamp, sequence_offset, None
 
     # -- probes
 
@@ -182,13 +188,13 @@ class Repair:
         payload_type = next(iter(self._layout.rtx.values()), None)
         if self._rtx_ssrc is None or payload_type is None:
             return 0
+        numbers = (0, 0, self._rtx_ssrc, None)
         total = 0
         while total < size:
             header, sequence_offset = self._layout.padding_header(payload_type, now)
             data = bytearray(header) + bytes(PADDING - 1) + bytes((PADDING,))
-            _PATCH(data, 2, self._rtx_sequence & 0xFFFF, 0, self._rtx_ssrc)
-            self._rtx_sequence += 1
-            if not self._lane.send(data, sequence_offset, now=now, cluster=cluster):
+            item = self._numbered(data, 0, sequence_offset)
+            if not self._lane.send(item, numbers, now=now, cluster=cluster):
                 break
             total += PADDING
         return total

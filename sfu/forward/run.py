@@ -7,6 +7,14 @@ from sfu.forward.layout import HeaderLayout, Picture, Template
 from sfu.wire.rtp import RtpPacket
 
 Item = tuple[bytes, int, int, int, int, Picture | None]
+"""(packet, its size, index, timestamp, where the transport-wide number stands, numbers of its
+picture)."""
+
+Shifts = tuple[int, int]
+"""(what to add to the numbers of pictures, what to add to TL0PICIDX)."""
+
+Numbers = tuple[int, int, int, Shifts | None]
+"""(what to add to indexes, what to add to timestamps, SSRC to send under, shifts of pictures)."""
 
 
 @dataclass(slots=True)
@@ -14,7 +22,7 @@ class Run:
     """Packets of one stream, written once for all subscribers of one layout.
 
     Attributes:
-        items: Per packet (template, size, index, timestamp, sequence offset, picture).
+        items: One for each packet.
         sizes: Sizes of the templates in bytes.
         size: Their sum.
         payload_size: Bytes of payload in all, for sender reports.

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from sfu.forward.lane import MIN_REPAIR, REPAIR_TIME
+from sfu.forward.repair_budget import MIN_REPAIR, REPAIR_TIME
 from sfu.forward.resends import MAX_RESENDS
 from sfu.room.permissions import Permissions
 from sfu.wire.ntp import to_ntp

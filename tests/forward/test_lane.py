@@ -56,7 +56,9 @@ class Way:
 
     def send(self, ssrc: int, *, cluster: int = 0) -> bool:
         """What is no fresh media."""
-        sent = self.lane.send(bytearray(self.packet(ssrc)), 0, now=self.now, cluster=cluster)
+        data = self.packet(ssrc)
+        item = (data, len(data), self.index, 0, 0, None)
+        sent = self.lane.send(item, (0, 0, ssrc, None), now=self.now, cluster=cluster)
         self.take()
         return sent
 
@@ -126,3 +128,30 @@ def test_what_is_sent_again_waits_behind_media_and_probes_give_way() -> None:
     # Later there is room for either.
     assert way.send(PROBE, cluster=1)
     assert way.left[-1] == PROBE
+
+
+def test_it_holds_something_until_the_last_repair_has_left() -> None:
+    way = Way()
+    way.frame(40)
+    for _ in range(40):
+        way.send(AGAIN)
+    while way.left.count(MEDIA) < 40:
+        way.wait(0.01)
+    assert way.left.count(AGAIN) < 40
+    assert way.lane.holding
+    while way.left.count(AGAIN) < 40:
+        assert way.lane.holding
+        way.wait(0.01)
+    assert not way.lane.holding
+    assert way.left == [MEDIA] * 40 + [AGAIN] * 40
+
+
+def test_what_is_held_is_forgotten_when_the_way_ends() -> None:
+    way = Way()
+    way.frame(40)
+    assert way.send(AGAIN)
+    before = len(way.left)
+    way.lane.close()
+    assert not way.lane.holding
+    way.wait(2.0)
+    assert len(way.left) == before
