@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from types import ModuleType
 
 import sfu.congestion
-from sfu.forward import allocator
+from sfu.forward import allocator, patience, track_share
 from sfu.room import bandwidth, reception
 
 Number = int | float
+
+PARTS = {patience: "allocator", track_share: "allocator"}  # modules that go by another's name
 
 
 class OverrideError(Exception):
@@ -67,7 +69,8 @@ def overridden(values: Mapping[str, Number]) -> Iterator[None]:
         for key, value in values.items():
             owner, _, name = key.partition(".")
             for module in _modules():
-                if _short(module) == owner or _imports(module, owner, name):
+                owned = _short(module) == owner and name in vars(module)
+                if owned or _imports(module, owner, name):
                     changed.append((module, name, getattr(module, name)))
                     setattr(module, name, value)
         yield
@@ -79,11 +82,11 @@ def overridden(values: Mapping[str, Number]) -> Iterator[None]:
 def _modules() -> list[ModuleType]:
     names = [found.name for found in pkgutil.iter_modules(sfu.congestion.__path__)]
     congestion = [importlib.import_module(f"sfu.congestion.{name}") for name in names]
-    return [*congestion, allocator, bandwidth, reception]
+    return [*congestion, allocator, *PARTS, bandwidth, reception]
 
 
 def _short(module: ModuleType) -> str:
-    return module.__name__.rpartition(".")[2]
+    return PARTS.get(module, module.__name__.rpartition(".")[2])
 
 
 def _defined(module: ModuleType) -> list[str]:

@@ -7,14 +7,13 @@ import pytest
 from sfu.forward.allocation import Demand, Layer
 from sfu.forward.allocator import (
     CARRIED_TIME,
-    FIRST_HOLD,
     GRACE,
     HEADROOM,
-    REST,
     STABLE_TIME,
     TOLERANCE,
     Allocator,
 )
+from sfu.forward.track_share import FIRST_HOLD, REST
 
 SIMULCAST = (Layer(0, 0, 150e3), Layer(1, 0, 500e3), Layer(2, 0, 1_700e3))
 TEMPORAL = tuple(

@@ -2,7 +2,7 @@ import pytest
 
 from benchmarks.traces.overrides import OverrideError, constants, overridden, parse
 from sfu.congestion import estimator, rate_control
-from sfu.forward import allocator
+from sfu.forward import allocator, patience, track_share
 
 
 def test_a_name_is_found_with_and_without_its_module() -> None:
@@ -11,6 +11,12 @@ def test_a_name_is_found_with_and_without_its_module() -> None:
         "allocator.HEADROOM": 2.0,
         "rate_control.HEADROOM": 3.0,
     }
+
+
+def test_the_parts_of_the_allocator_go_by_its_name() -> None:
+    values = parse(["allocator.REST=5", "allocator.FORGIVENESS=6", "allocator.GRACE=7"])
+    with overridden(values):
+        assert (track_share.REST, patience.FORGIVENESS, allocator.GRACE) == (5, 6, 7)
 
 
 def test_whole_numbers_stay_whole() -> None:
