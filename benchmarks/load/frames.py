@@ -49,9 +49,9 @@ class FrameTimes:
         self.last = now
         self._ended = False
 
-    def excuse(self, now: float) -> None:
-        """Up to now there was nothing to see, because the publisher sent nothing."""
-        self.last = now
+    def excuse(self, pause: float, now: float) -> None:
+        """For so many of the last seconds the publisher sent nothing; a freeze before stays one."""
+        self.last = min(self.last + pause, now)
 
     def end(self) -> None:
         """There will be no more frames, and that is no freeze."""

@@ -299,8 +299,8 @@ class ReceivedStream:
                 chain.start_key_frame()
             if self._excuse_pauses and self._timestamp >= 0:
                 pause = timestamp_distance(timestamp, self._timestamp) / self._clock_rate
-                if pause > SHORT_FREEZE and not chain.blocked:
-                    chain.times.excuse(now)
+                if pause > SHORT_FREEZE:
+                    chain.times.excuse(pause, now)
         if frames:
             chain.end_frames(frames, now)
 

@@ -27,10 +27,17 @@ def test_a_freeze_that_lasts_is_counted_before_it_ends_and_not_twice() -> None:
 def test_pauses_of_the_publisher_and_ends_are_no_freezes() -> None:
     times = FrameTimes()
     times.add(1, 10.0)
-    times.excuse(12.0)
+    times.excuse(2.0, 12.0)
     times.add(1, 12.0)
     times.end()
     assert times.totals(20.0) == (0, 0, 0)
+
+
+def test_a_freeze_before_a_pause_stays_one() -> None:
+    times = FrameTimes()
+    times.add(1, 10.0)
+    times.excuse(2.0, 13.0)
+    assert times.totals(13.0) == (1, 1, pytest.approx(1.0))
 
 
 def test_nothing_is_decodable_before_a_key_frame() -> None:

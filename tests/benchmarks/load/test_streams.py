@@ -273,6 +273,18 @@ def test_pauses_are_excused_only_where_publishers_make_them() -> None:
         assert stream.freezes(path.now / 1e9)[0] == 2 * expected
 
 
+def test_a_packet_that_is_late_behind_a_pause_makes_no_freeze_of_it() -> None:
+    path, sent = Path(), sent_stream(first=100)
+    stream = path.stream(excuse_pauses=True)
+    feed(path, stream, sent.frame(0.0, now=0.0))
+    path.now += 1_000_000_000
+    late = sent.frame(1.0, now=1.0)
+    feed(path, stream, late[1:])
+    feed(path, stream, late[:1])
+    assert stream.chain.times.count == 2
+    assert stream.freezes(path.now / 1e9)[0] == 0
+
+
 def test_a_stall_is_a_freeze_even_where_publishers_pause() -> None:
     path, sent = Path(), sent_stream()
     stream = path.stream(excuse_pauses=True)
