@@ -4,12 +4,14 @@ FFmpeg writes a fragment (ISO 14496-12 8.8) when a frame comes that belongs to t
 `recorder.files.held_back`, which does for Matroska what is done for MP4 here.
 """
 
+import contextlib
 import io
 import struct
 from collections.abc import Iterator
 from typing import Any
 
 import av
+from av.error import FFmpegError
 from av.packet import Packet
 
 from recorder.files.muxer import PIECE
@@ -59,18 +61,22 @@ def _mux(packets: list["Packet[Any]"]) -> bytes:
     of_file = packets[0].stream
     stream = container.add_stream_from_template(of_file, opaque=True)
     stream.time_base = packets[0].time_base
+    with contextlib.suppress(FFmpegError):  # as in a file that ends with junk
+        for packet in packets:
+            packet.stream = stream
+            container.mux_one(packet)
+        container.close()
     for packet in packets:
-        packet.stream = stream
-        container.mux_one(packet)
         packet.stream = of_file
-    container.close()
     return file.getvalue()
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The boxes of a file (ISO 14496-12 4.2): each with its type."""
     offset = 0
-    while offset < len(data):
+    while offset + 8 <= len(data):
         size, name = struct.unpack_from(">I4s", data, offset)
+        if not 8 <= size <= len(data) - offset:
+            return  # FFmpeg has not finished it: in a packet is junk
         yield name, data[offset : offset + size]
         offset += size

@@ -239,6 +239,9 @@ def test_junk_raises_nothing_and_harms_no_other_file(tmp_path: Path, codec: Code
                 extradata=extradata if index % 5 == 0 else b"",
             )
             recorded.writer.write(junk)
+            if index % 7 == 6:
+                for _ in range(3):  # a pause
+                    recorded.writer.sync()
         recorded.writer.close()
         files = {path.name for path in (tmp_path / str(number)).glob("*")}
         assert files == {segment.file for segment in recorded.segments}
