@@ -34,7 +34,11 @@ const devices = new Devices(settings);
 const meter = new Meter();
 const room = new Room();
 const lobby = new Lobby(devices, meter);
-const call = new Call(room, devices, meter, codec);
+const call = new Call(room, devices, meter, {
+  preferredCodec: codec,
+  base,
+  token: invitation.token,
+});
 const ended = byId("ended", HTMLElement);
 const again = byId("again", HTMLButtonElement);
 

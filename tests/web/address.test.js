@@ -6,6 +6,7 @@ import {
   roomUrl,
   socketUrl,
   tokenIn,
+  watchUrl,
   withoutToken,
 } from "../../web/page/address.js";
 
@@ -19,6 +20,11 @@ test("addresses follow the place where the application is mounted", () => {
   assert.equal(socketUrl(ROOT).href, "wss://example.org/ws");
   assert.equal(socketUrl(MOUNTED).href, "ws://localhost:8080/sfu/ws");
   assert.equal(roomUrl(MOUNTED, "a").href, "http://localhost:8080/sfu/r/a");
+});
+
+test("the page of a live composite is told which one, and where the token for it is kept", () => {
+  const { href } = watchUrl(MOUNTED, { id: "RC_1", room: "a b" });
+  assert.equal(href, "http://localhost:8080/sfu/assets/watch.html#recording=RC_1&room=a+b");
 });
 
 test("every name of a room survives its link", () => {

@@ -2,6 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { loudness } from "../../web/page/meter.js";
 import { enumerate, plain, shownName } from "../../web/page/names.js";
+import {
+  explainKind,
+  explainRecorded,
+  explainRecordingEnd,
+  explainTrouble,
+  showBytes,
+  showDuration,
+} from "../../web/page/recording_words.js";
 import { initials } from "../../web/page/tile.js";
 import {
   explain,
@@ -9,8 +17,6 @@ import {
   explainDevices,
   explainError,
   explainMissing,
-  explainRecorded,
-  explainRecordingEnd,
 } from "../../web/page/words.js";
 
 test("initials are of the first and the last word", () => {
@@ -84,4 +90,28 @@ test("the end of a recording is told once, and why it failed to those who may kn
   assert.deepEqual(told, ["", "", "The recording has ended", ""]);
   assert.match(explainRecordingEnd("failed", "no space left"), /no space left/);
   assert.equal(explainRecordingEnd("failed", ""), "The recording has ended too early");
+});
+
+test("what is recorded is told in words", () => {
+  assert.equal(explainKind({ mode: "tracks", layout: null }), "Each by themselves");
+  assert.equal(explainKind({ mode: "composite", layout: "audio" }), "One film, sound only");
+});
+
+test("what is wrong with a recording is told in sentences", () => {
+  const fine = { state: "complete", error: "", warning: "", recovered: false };
+  assert.equal(explainTrouble(fine), "");
+  const failed = { ...fine, state: "failed", error: "the disk is full", warning: "not stored yet: x" };
+  assert.equal(
+    explainTrouble(failed),
+    "The disk is full. Not stored yet: x. What was recorded until then is kept.",
+  );
+  assert.match(explainTrouble({ ...fine, recovered: true }), /repaired/);
+});
+
+test("sizes and times are for people", () => {
+  const sizes = [0, 999, 1000, 12_345, 999_960, 812_345_678, 4.2e9];
+  const shown = ["0 B", "999 B", "1.0 kB", "12 kB", "1.0 MB", "812 MB", "4.2 GB"];
+  assert.deepEqual(sizes.map(showBytes), shown);
+  const times = [0, 59.9, 60, 3599, 3600.25].map(showDuration);
+  assert.deepEqual(times, ["0:00", "0:59", "1:00", "59:59", "1:00:00"]);
 });

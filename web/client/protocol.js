@@ -65,9 +65,28 @@
  * @property {string} error
  */
 
+/** @typedef {"grid" | "speaker" | "screen" | "audio"} Layout */
+
+/**
+ * A recording, for those who may record the room.
+ * @typedef {RoomRecording & {
+ *   room: string,
+ *   layout: Layout | null,
+ *   hls?: boolean,
+ *   ended_at: number | null,
+ *   duration: number,
+ *   bytes: number,
+ *   recovered: boolean,
+ *   warning: string,
+ * }} RecordingInfo layout: of a composite; hls: it can be watched live; duration: seconds
+ */
+
+/** @typedef {{name: string, bytes: number, sha256: string, duration: number}} RecordedFile */
+
 /**
  * What to record and how; see PROTOCOL.md for all of it.
- * @typedef {{mode?: "tracks" | "composite"} & Record<string, unknown>} RecordingRequest
+ * @typedef {{mode?: "tracks" | "composite", layout?: Layout, hls?: boolean}
+ *   & Record<string, unknown>} RecordingRequest
  */
 
 /**

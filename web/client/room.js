@@ -36,6 +36,7 @@ import { TrackSettingsSender } from "./track_settings.js";
 /** @typedef {import("./protocol.js").DataMessage} DataMessage */
 /** @typedef {import("./protocol.js").Joined} Joined */
 /** @typedef {import("./protocol.js").Quality} Quality */
+/** @typedef {import("./protocol.js").RecordingInfo} RecordingInfo */
 /** @typedef {import("./protocol.js").RecordingRequest} RecordingRequest */
 /** @typedef {import("./protocol.js").Request} Request */
 /** @typedef {import("./protocol.js").RoomInfo} RoomInfo */
@@ -280,6 +281,14 @@ export class Room extends Emitter {
    */
   async stopRecording(id) {
     await this.#request({ type: "stop_recording", recording: id });
+  }
+
+  /**
+   * The recordings of this room, the newest first, those of earlier days too; 100 at most.
+   * @returns {Promise<RecordingInfo[]>}
+   */
+  async listRecordings() {
+    return (await this.#request({ type: "list_recordings" }))["recordings"];
   }
 
   /**

@@ -35,6 +35,18 @@ export function roomUrl(base, room) {
 }
 
 /**
+ * The page that shows a composite live: without a token, too. A tab that is opened from the call
+ * finds the one of the room where the call has put it.
+ * @param {URL} base
+ * @param {{id: string, room: string}} recording
+ */
+export function watchUrl(base, { id, room }) {
+  const url = new URL("assets/watch.html", base);
+  url.hash = new URLSearchParams({ recording: id, room }).toString();
+  return url;
+}
+
+/**
  * The token in an address: in the fragment, which browsers keep to themselves, or in the query,
  * which ends in the logs of servers.
  * @param {URL} url

@@ -14,6 +14,8 @@ import { plain, shownName } from "./names.js";
 import { Panel } from "./panel.js";
 import { People } from "./people.js";
 import { Recording } from "./recording.js";
+import { RecordingPanel } from "./recording_panel.js";
+import { RoomLink } from "./room_link.js";
 import { Sound } from "./sound.js";
 import { Speaking } from "./speaking.js";
 import { Stage } from "./stage.js";
@@ -25,7 +27,6 @@ import {
   explainDevice,
   explainDevices,
   explainError,
-  explainLink,
   explainReconnecting,
 } from "./words.js";
 
@@ -53,8 +54,6 @@ const VISIBLE = /** @type {const} */ ([
   "connectionqualitychanged",
 ]);
 
-const COPIED_TIME = 2_000; // ms
-
 /** Shows a room that was joined. */
 export class Call {
   #view = byId("call", HTMLElement);
@@ -70,8 +69,7 @@ export class Call {
   };
   #sound = new Sound();
   #arrivals = new Arrivals();
-  #link = "";
-  #personal = false;
+  #link = new RoomLink();
   /** Identities that are about to join anew, which is no news. @type {Set<string>} */
   #replaced = new Set();
   #update = coalesced(() => this.#render());
@@ -87,14 +85,18 @@ export class Call {
   #speaking;
   #unseen;
   #recording;
+  #recordings;
 
   /**
    * @param {Room} room
    * @param {Devices} devices
    * @param {Meter} meter
-   * @param {PublishOptions["preferredCodec"]} preferredCodec
+   * @param {object} options
+   * @param {PublishOptions["preferredCodec"]} options.preferredCodec
+   * @param {URL} options.base of the application
+   * @param {string} options.token empty where none is needed
    */
-  constructor(room, devices, meter, preferredCodec) {
+  constructor(room, devices, meter, { preferredCodec, base, token }) {
     this.#room = room;
     this.#devices = devices;
     this.#meter = meter;
@@ -104,11 +106,19 @@ export class Call {
     this.#panel = new Panel((section) => {
       if (section === "chat") this.#chat.focus();
       this.#statistics.open = section === "stats";
+      this.#recordings.open = section === "record";
     });
     this.#chat = new Chat(room, () => this.#panel.messageReceived());
     this.#speaking = new Speaking(room, meter, (keys) => this.#stage.mark(keys));
     this.#unseen = new Unseen(room, devices);
-    this.#recording = new Recording(room, (error) => this.#complain(error));
+    const recording = new Recording(room);
+    this.#recording = recording;
+    this.#recordings = new RecordingPanel(room, {
+      base,
+      token,
+      starter: (identity) => recording.starter(identity),
+      failed: (error) => this.#complain(error),
+    });
     this.#broadcast = new Broadcast(room, devices, {
       preferredCodec,
       failed: (error) => this.#complain(error),
@@ -129,13 +139,11 @@ export class Call {
    * @param {{personal: boolean}} options personal: it takes an invitation as well to get in
    */
   show(link, { personal }) {
-    this.#link = link.href;
-    this.#personal = personal;
+    this.#link.show(link, { personal });
     this.#title.textContent = plain(this.#room.name);
     this.#view.hidden = false;
     showToasts(true);
     this.#connection.hidden = true;
-    this.#labelLinks();
     this.#chat.clear();
     this.#panel.show(null);
     this.#sound.choose(this.#devices.speakerId);
@@ -149,6 +157,7 @@ export class Call {
     this.#view.hidden = true;
     byId("settings-dialog", HTMLDialogElement).close();
     this.#statistics.open = false;
+    this.#recordings.clear();
     this.#speaking.stop();
     this.#stage.clear();
     this.#sound.clear();
@@ -187,9 +196,6 @@ export class Call {
     this.#buttons.settings.addEventListener("click", () => {
       byId("settings-dialog", HTMLDialogElement).showModal();
     });
-    for (const button of linkButtons()) {
-      button.addEventListener("click", () => void this.#copyLink(button));
-    }
     byId("unblock", HTMLButtonElement).addEventListener("click", () => void this.#sound.unblock());
     document.addEventListener("keydown", (event) => {
       if (this.#view.hidden || !event.altKey || event.ctrlKey || event.metaKey) return;
@@ -214,26 +220,6 @@ export class Call {
     } catch (error) {
       const { code } = /** @type {{code?: string}} */ (error);
       if (code !== "cancelled") this.#complain(error);
-    }
-  }
-
-  #labelLinks() {
-    for (const button of linkButtons()) button.title = explainLink(this.#personal);
-    // A link alone invites nobody who needs an invitation too.
-    byId("invite", HTMLElement).hidden = this.#personal;
-  }
-
-  /** @param {HTMLElement} button */
-  async #copyLink(button) {
-    try {
-      await navigator.clipboard.writeText(this.#link);
-      setIcon(button, "done");
-      setTimeout(() => setIcon(button, "link"), COPIED_TIME);
-      toast(`The link is copied. ${explainLink(this.#personal)}`);
-    } catch {
-      // No clipboard over plain http: the person can copy it from here.
-      const hint = this.#personal ? ` (${explainLink(true)})` : "";
-      toast(`The link to this room: ${this.#link}${hint}`);
     }
   }
 
@@ -294,11 +280,4 @@ export class Call {
     label(button, `Turn ${device} ${active ? "off" : "on"} (${shortcut})`);
     if (button.disabled) label(button, explain("not_allowed").title);
   }
-}
-
-/** @returns {HTMLButtonElement[]} */
-function linkButtons() {
-  return [...document.querySelectorAll("button")].filter((button) =>
-    button.classList.contains("copy-link"),
-  );
 }

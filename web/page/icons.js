@@ -43,6 +43,8 @@ const PATHS = {
   record: CIRCLE + "M12 12m-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0",
   "record-stop": CIRCLE + "M9.2 9.2h5.6v5.6H9.2zM11 11h2v2h-2zM12 12v.1", // a full square, of lines
   close: "M6 6l12 12M18 6 6 18",
+  download: "M12 4v11M7.5 10.5 12 15l4.5-4.5M5 20h14",
+  delete: "M4 7h16M9.5 7V4.5h5V7M6.5 7l1 13h9l1-13M10.5 11v5.5M13.5 11v5.5",
   send: "M4 12 20 4l-6 16-3-7z",
   speaker: "M4 9.5v5h3.5L12 19V5L7.5 9.5zM15.5 9a4 4 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11",
   warning: "M12 4 2.5 20h19zM12 10v5M12 17.5v.1",

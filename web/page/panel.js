@@ -1,14 +1,14 @@
 /**
- * The panel beside the stage: people, chat or statistics, one at a time.
+ * The panel beside the stage: people, chat, statistics or recordings, one at a time.
  * @module
  */
 
 import { byId, label } from "./dom.js";
 
-/** @typedef {"people" | "chat" | "stats"} Section */
+/** @typedef {"people" | "chat" | "stats" | "record"} Section */
 
 /** @type {Record<Section, string>} */
-const TITLES = { people: "People", chat: "Chat", stats: "Connection" };
+const TITLES = { people: "People", chat: "Chat", stats: "Connection", record: "Recordings" };
 
 const SECTIONS = /** @type {Section[]} */ (Object.keys(TITLES));
 
@@ -24,6 +24,7 @@ export class Panel {
     people: part("people"),
     chat: part("chat"),
     stats: part("stats"),
+    record: part("record"),
   };
   #changed;
 

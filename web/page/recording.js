@@ -1,81 +1,52 @@
 /**
- * The sign that the room is recorded, and the button for those who may record it.
+ * The sign that the room is recorded, for everybody, and the button for those who may record it.
  * @module
  */
 
-import { byId, label } from "./dom.js";
-import { setIcon } from "./icons.js";
-import { shownName } from "./names.js";
+import { byId } from "./dom.js";
+import { plain, shownName } from "./names.js";
+import { explainRecorded, explainRecordingEnd } from "./recording_words.js";
 import { toast } from "./toasts.js";
-import { explainRecorded, explainRecordingEnd } from "./words.js";
 
 /** @typedef {import("../client/protocol.js").RoomRecording} RoomRecording */
 /** @typedef {import("../client/room.js").Room} Room */
 
-/** Tells everybody, and lets some start and stop it. */
+/** Tells everybody who records. */
 export class Recording {
   #sign = byId("recording", HTMLElement);
   #text = byId("recording-text", HTMLElement);
   #button = byId("record", HTMLButtonElement);
-  #busy = false;
   #room;
-  #failed;
 
-  /**
-   * @param {Room} room
-   * @param {(error: unknown) => void} failed called where the server refuses
-   */
-  constructor(room, failed) {
+  /** @param {Room} room */
+  constructor(room) {
     this.#room = room;
-    this.#failed = failed;
     room.on("recordingchanged", ({ recording, existing }) => this.#changed(recording, existing));
-    this.#button.addEventListener("click", () => void this.#toggle());
   }
 
   render() {
-    const running = this.#running();
-    const text = explainRecorded(running.map((recording) => this.#starter(recording)));
+    const running = [...this.#room.recordings.values()].filter(
+      ({ state }) => state !== "finishing", // nothing is being recorded any more
+    );
+    const text = explainRecorded(running.map(({ started_by }) => this.starter(started_by)));
     this.#sign.hidden = running.length === 0;
     if (this.#sign.title !== text) {
       this.#sign.title = text;
       this.#text.textContent = text;
     }
     this.#button.hidden = !this.#room.local.mayRecord;
-    this.#button.disabled = this.#busy;
     this.#button.classList.toggle("on-air", running.length > 0);
-    setIcon(this.#button, running.length ? "record-stop" : "record");
-    label(this.#button, running.length ? "Stop recording" : "Record the room");
-  }
-
-  /** Those of which something is being recorded now. */
-  #running() {
-    return [...this.#room.recordings.values()].filter(({ state }) => state !== "finishing");
   }
 
   /**
-   * The name of who started it; empty for the server itself.
-   * @param {RoomRecording} recording
+   * The name of who started a recording, "You" for oneself; empty for the server itself.
+   * @param {string} identity
    */
-  #starter({ started_by: identity }) {
+  starter(identity) {
     const people = [this.#room.local, ...this.#room.participants.values()];
     const person = people.find((one) => one.identity === identity);
     if (person?.isLocal) return "You";
-    return person ? shownName(person) : identity;
-  }
-
-  async #toggle() {
-    const running = this.#running();
-    this.#busy = true;
-    this.render();
-    try {
-      if (running.length === 0) await this.#room.startRecording();
-      for (const { id } of running) await this.#room.stopRecording(id);
-    } catch (error) {
-      this.#failed(error);
-    } finally {
-      this.#busy = false;
-      this.render();
-    }
+    return person ? shownName(person) : plain(identity);
   }
 
   /**
@@ -85,8 +56,8 @@ export class Recording {
   #changed(recording, existing) {
     this.render();
     if (existing || this.#room.state !== "connected") return;
-    const { state, error } = recording;
-    if (state === "starting") toast(explainRecorded([this.#starter(recording)]));
+    const { state, error, started_by: identity } = recording;
+    if (state === "starting") toast(explainRecorded([this.starter(identity)]));
     const end = explainRecordingEnd(state, this.#room.local.mayRecord ? error : "");
     if (end) toast(end, { problem: state === "failed" });
   }

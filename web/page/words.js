@@ -4,7 +4,6 @@
  */
 
 import { showSize } from "./figures.js";
-import { enumerate } from "./names.js";
 
 /** @typedef {import("../client/protocol.js").ReceivedTrackInfo} ReceivedTrackInfo */
 
@@ -201,28 +200,6 @@ export function explainAsked() {
 export function explainMissing({ camera, microphone }) {
   const senses = [...(camera ? ["see"] : []), ...(microphone ? ["hear"] : [])];
   return senses.length ? `Others cannot ${senses.join(" or ")} you.` : "";
-}
-
-/**
- * That the room is recorded, and by whom.
- * @param {string[]} starters a name for each recording, "You" for oneself, empty for the server
- */
-export function explainRecorded(starters) {
-  const names = [...new Set(starters.filter(Boolean))];
-  if (names.length === 0) return "This room is recorded";
-  const who = enumerate(names);
-  return names.length === 1 && who !== "You" ? `${who} records this room` : `${who} record this room`;
-}
-
-/**
- * That a recording is over; empty while it is not.
- * @param {import("../client/protocol.js").RecordingState} state
- * @param {string} error the server's, where it is for this person
- */
-export function explainRecordingEnd(state, error) {
-  if (state === "finishing") return "The recording has ended";
-  if (state !== "failed") return "";
-  return error ? `The recording failed: ${error}` : "The recording has ended too early";
 }
 
 /** @type {Record<import("../client/protocol.js").Quality, string>} */
