@@ -5,7 +5,7 @@ from recorder.files.disk import DiskGuard, describe_error
 from recorder.files.hashing import hash_segments
 from recorder.files.manifest import Manifest
 from recorder.files.manifest_file import FILE_NAME, ManifestError, ManifestFile
-from recorder.files.recovery import recover
+from recorder.files.recovery import adopt_files, recover
 from recorder.folder_lock import FolderLock
 from recorder.folders import folder_of
 from recorder.link.messages import RecordingOrder
@@ -124,8 +124,10 @@ class RecordingFolder:
                 pass  # it died before it had written one
             else:
                 self.resumed = True
+                chronicle = Chronicle(manifest)
+                adopt_files(self.path, chronicle)
                 self._torn = {one.file for one in manifest.segments() if not one.sha256}
-                return Chronicle(manifest)
+                return chronicle
         return Chronicle.begin(
             order.id, order.room, order.request, by=order.started_by, time=order.started_at
         )

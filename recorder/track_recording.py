@@ -91,6 +91,8 @@ class TrackRecording:
                 format=self._format,
                 started_at=self._order.started_at,
                 segments=entry.segments,
+                recording=self._order.id,
+                track=track,
             )
         recorded = self._tracks[track.sid] = _Recorded(track, writer)
         if entry is not None and entry.segments:

@@ -9,6 +9,7 @@ from recorder.files.manifest import (
     Manifest,
     Message,
     Participant,
+    Segment,
     Span,
     Speakers,
     Track,
@@ -117,6 +118,17 @@ class Chronicle:
             self.manifest.tracks.append(track)
         self.set_muted(info.sid, info.muted, time=time)
         return track
+
+    def adopt(self, info: TrackInfo | None, segment: Segment) -> None:
+        """A file is there that nobody has told of: of a track, or of the composite."""
+        segments = self.manifest.composite.segments if self.manifest.composite else []
+        if info is not None:
+            track = self._tracks.get(info.sid)
+            if track is None:
+                track = self.add_track(info, time=self.manifest.started_at + segment.start)
+            segments = track.segments if track is not None else []
+        segments.append(segment)
+        segments.sort(key=lambda one: one.start)
 
     def remove_track(self, sid: str, *, time: float) -> None:
         """A track ends."""

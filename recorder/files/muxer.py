@@ -30,6 +30,7 @@ class Muxer:
     Args:
         path: It must not exist yet.
         format: "mkv", "webm" or "mp4".
+        comment: What its header says beside what FFmpeg knows.
 
     Attributes:
         container: To add streams to, from templates, before the first packet.
@@ -38,7 +39,7 @@ class Muxer:
         OSError: The file cannot be created.
     """
 
-    def __init__(self, path: Path, format: Format) -> None:
+    def __init__(self, path: Path, format: Format, *, comment: str = "") -> None:
         self.path = path
         self._file = DiskFile(path)
         self.container: OutputContainer = av.open(
@@ -47,6 +48,8 @@ class Muxer:
             format=FFMPEG_NAMES[format],
             options=MP4_OPTIONS if format == "mp4" else MATROSKA_OPTIONS,
         )
+        if comment:
+            self.container.metadata["comment"] = comment
         # A cluster or a fragment goes to the file when it is whole, not when 32 KiB are full.
         self.container.flags |= cast(int, Flags.flush_packets.value)
         self._whole = 0

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import av
 import msgspec
@@ -23,10 +23,14 @@ from recorder.files.hashing import hash_segments
 from recorder.files.manifest import Manifest, Segment
 from recorder.files.manifest_file import FILE_NAME, ManifestFile
 from recorder.files.muxer import Muxer
+from recorder.files.origin import origin_of
 from recorder.values import ENDED, Format
 
 REASON = "interrupted"
 SUFFIX = ".recovering"  # of the whole file, until it takes the place of the torn one
+FORMATS = get_args(Format)
+MAX_HEADER = 2**16  # bytes
+EBML, CLUSTER = b"\x1a\x45\xdf\xa3", b"\x1f\x43\xb6\x75"  # RFC 9559
 MARGIN = 2**20  # bytes by which a whole file may be larger: its index
 
 
@@ -73,6 +77,7 @@ def recover(folder: Path) -> Manifest:
     for leftover in [*folder.rglob(f"*{SUFFIX}")]:
         leftover.unlink()
     chronicle = Chronicle(manifest)
+    adopt_files(folder, chronicle)
     lost = False
     for segments in manifest.segment_lists():
         for segment in list(segments):
@@ -97,6 +102,21 @@ def recover(folder: Path) -> Manifest:
     chronicle.end("failed" if lost and not manifest.segments() else "complete")
     file.save(manifest)
     return manifest
+
+
+def adopt_files(folder: Path, chronicle: Chronicle) -> None:
+    """Tell of the files of a recording that were opened after its manifest was saved last."""
+    known = {segment.file for segment in chronicle.manifest.segments()}
+    for path in sorted(folder.rglob("*.*")):
+        name = path.relative_to(folder).as_posix()
+        if path.suffix[1:] not in FORMATS or name in known or name.startswith("."):
+            continue
+        origin = origin_of(path)
+        if origin is not None and (origin.recording, origin.segment.file) == (
+            chronicle.manifest.id,
+            name,
+        ):
+            chronicle.adopt(origin.track, origin.segment)
 
 
 def _repair(folder: Path, segment: Segment) -> None:
@@ -171,10 +191,17 @@ def _discard(path: Path) -> bool:
     """Remove a file in which nothing was; whether there is one in which something was."""
     if not path.exists():
         return False
-    if path.stat().st_size:
+    if path.stat().st_size > MAX_HEADER or not _is_header(path.read_bytes()):
         return True
     path.unlink()
     return False
+
+
+def _is_header(data: bytes) -> bool:
+    """Whether a file is no more than the beginning of one, without media."""
+    if data.startswith(EBML):
+        return CLUSTER not in data
+    return not data or (data[4:8] == b"ftyp" and b"moof" not in data)
 
 
 def _last_moment(manifest: Manifest) -> float:

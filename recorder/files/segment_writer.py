@@ -38,6 +38,7 @@ class SegmentWriter:
         stream: What the frames are: `StreamInfo.of` the first one.
         format: One that takes the codec, see `format_for`.
         start: Unix seconds that become time 0 of the file; not after the first frame.
+        comment: What its header says of where it belongs.
 
     Raises:
         OSError: The file cannot be created.
@@ -50,14 +51,16 @@ class SegmentWriter:
         duration: Seconds from the start to the end of the last frame.
     """
 
-    def __init__(self, path: Path, stream: StreamInfo, *, format: Format, start: float) -> None:
+    def __init__(
+        self, path: Path, stream: StreamInfo, *, format: Format, start: float, comment: str = ""
+    ) -> None:
         if stream.codec.name not in CODECS[format]:
             raise ValueError(f"{format} does not take {stream.codec.name}")
         self.path = path
         self.stream = stream
         self.start = start
         self.duration = 0.0
-        self._muxer = Muxer(path, format)
+        self._muxer = Muxer(path, format, comment=comment)
         self._rate = OPUS_RATE if stream.codec.kind == "audio" else VIDEO_RATE
         self._time_base = Fraction(1, self._rate)
         self._shortest = round(SHORTEST * self._rate)

@@ -6,8 +6,9 @@ from pathlib import Path, PurePosixPath
 from recorder.files.description import StreamInfo, compatible
 from recorder.files.disk import disk_error
 from recorder.files.manifest import Segment
+from recorder.files.origin import Origin
 from recorder.files.segment_writer import SegmentWriter, format_for
-from recorder.values import EncodedFrame, Format
+from recorder.values import EncodedFrame, Format, TrackInfo
 
 MAX_SEGMENTS = 1_000  # of one track: somebody may change the codec's parameters all the time
 
@@ -24,6 +25,8 @@ class TrackWriter:
         format: Of the files, where it takes the codec; else they are Matroska.
         started_at: Unix seconds of the recording's start.
         segments: Of the track in the manifest; it is added to.
+        recording: Its id, which the files tell.
+        track: What is written, which the files tell too.
 
     Attributes:
         segments: As given.
@@ -37,12 +40,16 @@ class TrackWriter:
         format: Format,
         started_at: float,
         segments: list[Segment],
+        recording: str,
+        track: TrackInfo,
     ) -> None:
         self._folder = folder
         self._name = name
         self._format: Format = format
         self._started_at = started_at
         self.segments = segments
+        self._recording = recording
+        self._track = track
         self._own: list[Segment] = []  # without those of a recorder before us
         self._writer: SegmentWriter | None = None
 
@@ -122,15 +129,6 @@ class TrackWriter:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise disk_error(error, path) from error
-            try:
-                writer = SegmentWriter(path, stream, format=format, start=frame.time)
-            except FileExistsError:
-                continue
-            try:
-                writer.write(frame)
-            except (OSError, ValueError):
-                writer.discard()
-                raise
             segment = Segment(
                 file=str(name),
                 format=format,
@@ -140,6 +138,18 @@ class TrackWriter:
                 height=stream.height,
                 rotation=stream.rotation,
             )
+            comment = Origin(self._recording, segment, self._track).comment()
+            try:
+                writer = SegmentWriter(
+                    path, stream, format=format, start=frame.time, comment=comment
+                )
+            except FileExistsError:
+                continue
+            try:
+                writer.write(frame)
+            except (OSError, ValueError):
+                writer.discard()
+                raise
             self._own.append(segment)
             self.segments.append(segment)
             return writer

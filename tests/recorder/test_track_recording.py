@@ -206,13 +206,18 @@ def test_a_full_disk_is_told_before_and_kept_apart(tmp_path):
     assert len(packets(path)) == 50
 
 
-def test_another_process_goes_on_in_new_files(tmp_path):
+@pytest.mark.parametrize("told", [True, False])
+def test_another_process_goes_on_in_new_files(tmp_path, told):
+    """Whether or not the first one still saved a manifest that tells of its files."""
     wanted = order(tmp_path)
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-m", "tests.recorder.playing", tmp_path], cwd=root, check=True)
     video, audio = video_packets(VP8, encode_video(VP8, 120)), audio_packets(encode_audio(200))
     torn = ManifestFile(folder_of(wanted) / FILE_NAME).load()
     assert torn.state == "active"
+    if not told:
+        torn.tracks.clear()
+        ManifestFile(folder_of(wanted) / FILE_NAME).save(torn)
     playing = Playing(wanted, resume=True, now=START + 2.5)
     playing.add("video")
     playing.add("audio")

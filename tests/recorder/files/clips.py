@@ -10,13 +10,15 @@ import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
-from recorder.values import EncodedFrame
+from recorder.values import EncodedFrame, TrackInfo
 from sfu.wire.parameters import AV1, OPUS, VP8, VP9, Codec, h264
 from tests.support.scheduling import usual_scheduling
 
 H264 = h264("constrained-baseline", 1)
 VIDEO = (VP8, VP9, AV1, H264)
 FPS = 30
+RECORDING = "RC_1"
+TRACK = TrackInfo("TR_1", "PA_1", "ann", "video", "camera")
 RATE = 48_000  # Hz
 OPUS_FRAME = 960  # samples
 

@@ -14,7 +14,7 @@ from recorder.files.muxer import PIECE
 from recorder.files.track_writer import TrackWriter
 from recorder.values import Format, RecordingRequest
 from sfu.wire.parameters import VP8, VP9, Codec
-from tests.recorder.files.clips import FPS, pictures
+from tests.recorder.files.clips import FPS, RECORDING, TRACK, pictures
 from tests.recorder.files.probe import decode, ffprobe, packets
 
 
@@ -27,7 +27,13 @@ def test_a_full_disk_ends_a_file_that_can_be_played(
     file.save(chronicle.manifest)
     segments: list[Segment] = []
     writer = TrackWriter(
-        small_disk, PurePosixPath("ann"), format=format, started_at=0, segments=segments
+        small_disk,
+        PurePosixPath("ann"),
+        format=format,
+        started_at=0,
+        segments=segments,
+        recording=RECORDING,
+        track=TRACK,
     )
     clip = pictures(codec, noise=60)
     written = 0
@@ -67,7 +73,13 @@ def test_a_file_for_which_there_is_no_space_is_not_begun(small_disk: Path) -> No
     fill(small_disk / "others", shutil.disk_usage(small_disk).free)
     segments: list[Segment] = []
     writer = TrackWriter(
-        small_disk, PurePosixPath("people/ann"), format="mkv", started_at=0, segments=segments
+        small_disk,
+        PurePosixPath("people/ann"),
+        format="mkv",
+        started_at=0,
+        segments=segments,
+        recording=RECORDING,
+        track=TRACK,
     )
 
     with pytest.raises(DiskFullError):

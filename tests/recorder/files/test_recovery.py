@@ -60,6 +60,8 @@ class Torn:
             format=format,
             started_at=STARTED,
             segments=track.segments,
+            recording="RC_1",
+            track=info,
         )
         assert all(writer.write(frame) for frame in frames)
         self.file.save(self.chronicle.manifest)
@@ -134,6 +136,68 @@ def test_a_killed_writer_costs_the_last_half_second_at_most(
         assert manifest.ended_at == pytest.approx(STARTED + manifest.duration)
         assert manifest.participants[0].present.end == manifest.duration
         assert list(find_unfinished(tmp_path)) == []
+
+
+@pytest.mark.parametrize("format", ["mkv", "webm", "mp4"])
+def test_files_that_no_manifest_tells_of_are_adopted(tmp_path: Path, format: Format) -> None:
+    torn = Torn(tmp_path)
+    clip = CLIPS["VP9"]
+    torn.write(moved(clip, STARTED), format)
+    told = torn.file.load()
+    later = torn.write(moved(clip, STARTED + 5), format)  # of a track that came just before
+    ManifestFile(tmp_path / FILE_NAME).save(told)
+    for name, other in (("not-ours.mkv", later.read_bytes()), (f"other.{format}", b"")):
+        (tmp_path / name).write_bytes(other)
+
+    manifest = recover(tmp_path)
+
+    assert [track.sid for track in manifest.tracks] == ["TR_0", "TR_1"]
+    assert [track.identity for track in manifest.tracks] == ["ann", "ann"]
+    assert [track.published.start for track in manifest.tracks] == [0, 5]
+    first, adopted = manifest.segments()
+    assert adopted.file == later.name
+    assert (adopted.start, adopted.codecs) == (5, ["VP9"])
+    assert (adopted.width, adopted.height) == (320, 180)
+    assert adopted.duration == first.duration == pytest.approx(1.6, abs=0.15)
+    assert adopted.sha256 == hash_file(later)
+    assert manifest.duration == pytest.approx(5 + adopted.duration)
+    assert (manifest.state, manifest.errors) == ("complete", [])
+
+
+def test_a_new_file_of_a_track_that_is_known_takes_its_place(tmp_path: Path) -> None:
+    torn = Torn(tmp_path)
+    torn.write(turned(moved(CLIPS["VP8"], STARTED), 0))
+    told = torn.file.load()
+    track = torn.chronicle.manifest.tracks[0]
+    writer = TrackWriter(
+        tmp_path,
+        PurePosixPath("TR_0"),
+        format="mkv",
+        started_at=STARTED,
+        segments=track.segments,
+        recording="RC_1",
+        track=TrackInfo("TR_0", "PA_1", "ann", "video", "unknown"),
+    )
+    for frame in moved(CLIPS["VP8"], STARTED + 3):
+        writer.write(frame)
+    ManifestFile(tmp_path / FILE_NAME).save(told)
+
+    (track,) = recover(tmp_path).tracks
+
+    assert [(one.file, one.start) for one in track.segments] == [("TR_0.mkv", 0), ("TR_0-2.mkv", 3)]
+    writer.close()
+
+
+@pytest.mark.parametrize("format", ["mkv", "webm", "mp4"])
+def test_a_file_that_was_only_opened_is_none(tmp_path: Path, format: Format) -> None:
+    torn = Torn(tmp_path)
+    path = torn.write(moved(CLIPS["VP9"][:1], STARTED), format)
+
+    manifest = recover(tmp_path)
+
+    assert manifest.segments() == []
+    assert not path.exists()
+    assert (manifest.state, manifest.errors) == ("complete", [])
 
 
 def test_what_is_recovered_is_left_as_it_is(tmp_path: Path) -> None:

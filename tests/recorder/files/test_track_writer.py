@@ -12,7 +12,17 @@ from recorder.files.manifest import Segment
 from recorder.files.track_writer import TrackWriter
 from recorder.values import EncodedFrame, Format
 from sfu.wire.parameters import AV1, VP8, VP9, Codec
-from tests.recorder.files.clips import FPS, H264, VIDEO, moved, pictures, sound, turned
+from tests.recorder.files.clips import (
+    FPS,
+    H264,
+    RECORDING,
+    TRACK,
+    VIDEO,
+    moved,
+    pictures,
+    sound,
+    turned,
+)
 from tests.recorder.files.probe import decode, ffprobe, packets
 
 STARTED = 1_700_000_000.0
@@ -24,7 +34,13 @@ class Recorded:
         self.folder = folder
         self.segments: list[Segment] = []
         self.writer = TrackWriter(
-            folder, NAME, format=format, started_at=STARTED, segments=self.segments
+            folder,
+            NAME,
+            format=format,
+            started_at=STARTED,
+            segments=self.segments,
+            recording=RECORDING,
+            track=TRACK,
         )
 
     def write(self, frames: Sequence[EncodedFrame]) -> list[bool]:

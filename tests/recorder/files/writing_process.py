@@ -12,13 +12,20 @@ from pathlib import Path, PurePosixPath
 
 from recorder.files.manifest import Segment
 from recorder.files.track_writer import TrackWriter
+from tests.recorder.files.clips import RECORDING, TRACK
 
 
 def main() -> None:
     clip, folder, name, format, started = pickle.loads(Path(sys.argv[1]).read_bytes())
     segments: list[Segment] = []
     writer = TrackWriter(
-        folder, PurePosixPath(name), format=format, started_at=started, segments=segments
+        folder,
+        PurePosixPath(name),
+        format=format,
+        started_at=started,
+        segments=segments,
+        recording=RECORDING,
+        track=TRACK,
     )
     step = clip[1].time - clip[0].time
     for number in count():
