@@ -1,4 +1,4 @@
-"""Who a joining client is: what its token says, or with `dev` what it says itself."""
+"""Who a client is: what its token says, or with `dev` what it says itself."""
 
 import secrets
 from collections.abc import Mapping
@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from sfu.config import Config
 from sfu.errors import RemoteError
+from sfu.room.participant import Participant
 from sfu.room.permissions import Permissions
 from signaling.limits import check_attributes, check_names
-from signaling.messages import Join
+from signaling.messages import PROTOCOL_VERSION, Join, Resume
 from signaling.tokens import AccessToken, verify
 
 EVERYTHING = Permissions(can_update_own_metadata=True, can_record=True)
@@ -43,7 +44,9 @@ def admit(message: Join, config: Config) -> Admission:
         RemoteError: "unauthorized", "not_allowed" or "bad_request".
         LimitError: "too_large".
     """
-    token = read_token(message.token, config)
+    if message.version != PROTOCOL_VERSION:
+        raise RemoteError(f"This server speaks version {PROTOCOL_VERSION} of the protocol.")
+    token = _read_token(message.token, config)
     if token is not None:
         admission = _by_token(message, token)
     elif config.dev:
@@ -57,17 +60,23 @@ def admit(message: Join, config: Config) -> Admission:
     return replace(admission, permissions=replace(admission.permissions, can_record=False))
 
 
-def read_token(token: str, config: Config, *, allow_expired: bool = False) -> AccessToken | None:
-    """What a token says, None where there is none.
+def check_resume(message: Resume, participant: Participant, config: Config) -> None:
+    """Check that the token of somebody who comes back, if there is one, is for this participant.
 
-    Args:
-        token: As the client gave it, perhaps empty.
-        config: `api_key`, `api_secret` and `dev` count.
-        allow_expired: Whether it may have been valid earlier.
+    Who was let in with it stays when it expires; what proves who this is, is the secret.
 
     Raises:
-        RemoteError: "unauthorized".
+        RemoteError: "unauthorized" or "resume_failed".
     """
+    token = _read_token(message.token, config, allow_expired=True)
+    if token is not None:
+        who = (participant.identity, participant.room.name)
+        if (token.identity, token.video.room) != who:
+            raise RemoteError("The token is for someone else.", name="resume_failed")
+
+
+def _read_token(token: str, config: Config, *, allow_expired: bool = False) -> AccessToken | None:
+    """What a token says, None where there is none; it may have to be valid still."""
     # Without a key there is nothing that a token could be held against, and with `dev` no need to.
     if not token or (config.dev and not config.api_key):
         return None

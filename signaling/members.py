@@ -10,7 +10,8 @@ from sfu.errors import LocalError
 from sfu.room.participant import Participant
 from signaling.limits import TokenBucket
 from signaling.logs import get_logger
-from signaling.negotiator import Media, PeerNegotiator, SubscriberNegotiator
+from signaling.negotiator import Media, PeerNegotiator
+from signaling.subscriber_negotiator import SubscriberNegotiator
 
 if TYPE_CHECKING:
     from signaling.session import Session

@@ -1,4 +1,4 @@
-"""Session descriptions to and from what the room understands, for one participant."""
+"""Answers a participant's offers: its descriptions to and from what the room understands."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sfu.config import Config
 from sfu.errors import LocalError
 from sfu.room.endpoint import Endpoint
-from sfu.room.events import MediaTarget, NegotiationNeeded
+from sfu.room.events import MediaTarget
 from sfu.room.participant import Participant
 from sfu.room.peer import Peer
 from sfu.room.permissions import Source
@@ -16,13 +16,13 @@ from sfu.wire.parameters import IceParameters, Kind, ReceiveParameters, Transpor
 from sfu.wire.sdp import MediaSection, SessionDescription, parse_sdp
 from signaling.negotiation.answerer import Answer, answer
 from signaling.negotiation.description import LocalTransport, SendSlot
-from signaling.negotiation.offerer import OfferSection, accept_answer, offer
 
 # For the look at an offer that comes before a transport is chosen for it.
-_NOWHERE = LocalTransport(ice=IceParameters("none", "none"), fingerprints=(), candidates=())
+NOWHERE = LocalTransport(ice=IceParameters("none", "-" * 22), fingerprints=(), candidates=())
 _NOTHING = SendSlot(stream_id="-", track_id="-", ssrc=0, rtx_ssrc=0, cname="-")
 
-_SOURCES: Mapping[Kind, Source] = {"audio": "microphone", "video": "camera"}
+# What an m-line is taken to carry where no track was announced for it.
+SOURCES: Mapping[Kind, Source] = {"audio": "microphone", "video": "camera"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class PeerNegotiator:
         description = self._media.parse(offered) if isinstance(offered, str) else offered
         # Answering is a pure function, so we may answer for a look at what the offer means, and
         # again when its transport is decided: nothing is changed by an offer that is refused.
-        glance = self._answer(description, _NOWHERE, lambda _: _NOTHING)
+        glance = self._answer(description, NOWHERE, lambda _: _NOTHING)
         carried = self._carried(glance.receive, tracks or {}, now=now)
         peer = self._peer_for(glance.transport, now=now)
         agreed = self._answer(description, self._media.describe(peer), self._slot)
@@ -199,7 +199,7 @@ class PeerNegotiator:
                         "send its sid with the offer"
                     )
                 track = self._participant.add_track(
-                    kind=section.kind, source=_SOURCES[section.kind], now=now
+                    kind=section.kind, source=SOURCES[section.kind], now=now
                 )
             elif track.kind != section.kind:
                 raise LocalError(f"{sid} is {track.kind}, its m-line is {section.kind}")
@@ -217,114 +217,3 @@ def send_slot(slot: Slot) -> SendSlot:
         rtx_ssrc=slot.identity.rtx_ssrc,
         cname=slot.identity.cname,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriberOffer:
-    """An offer to the client.
-
-    Attributes:
-        number: The client's answer names it.
-        sdp: The description.
-        tracks: MID → the track that it carries; idle m-lines are left out.
-    """
-
-    number: int
-    sdp: str
-    tracks: Mapping[str, Track]
-
-
-class SubscriberNegotiator:
-    """Offers a participant what it receives: one offer in flight, later changes in the next."""
-
-    def __init__(self, media: Media, participant: Participant) -> None:
-        self._media = media
-        self._participant = participant
-        self._number = 0
-        self._sections: tuple[OfferSection, ...] | None = None
-        self._again = False
-
-    def offer(self, *, now: float) -> SubscriberOffer | None:
-        """The next offer; None when there is nothing to tell, or one is in flight already.
-
-        Raises:
-            LimitError: "server_full".
-        """
-        if self._sections is not None:
-            self._again = True
-            return None
-        participant = self._participant
-        peer = participant.subscriber
-        slots = participant.subscriptions.slots
-        if not slots and not len(participant.subscriptions):
-            return None
-        if peer is None:
-            peer = self._media.endpoint.create_peer(f"{participant.sid}/subscriber", now=now)
-            participant.set_peer("subscriber", peer, now=now)
-        elif not peer.alive:
-            return None  # the client was told, and has to join again
-        slots = list(participant.subscriptions.plan())
-        self._sections = tuple(
-            OfferSection(
-                slot.mid,
-                slot.kind,
-                send_slot(slot) if slot.subscription and not slot.stopped else None,
-                stopped=slot.stopped,
-            )
-            for slot in slots
-        )
-        self._number += 1
-        sdp = offer(
-            self._sections,
-            self._media.describe(peer),
-            session_id=1,
-            session_version=self._number,
-        )
-        tracks = {
-            slot.mid: slot.subscription.track
-            for slot in slots
-            if slot.subscription and not slot.stopped
-        }
-        return SubscriberOffer(self._number, sdp, tracks)
-
-    def accept(self, number: int, sdp: str, *, now: float) -> None:
-        """Take the client's answer to offer `number`.
-
-        Raises:
-            ParseError: The answer is malformed.
-            RemoteError: "negotiation_failed".
-            LocalError: "conflict": that offer is not the one in flight.
-        """
-        if self._sections is None or number != self._number:
-            raise LocalError(f"offer {number} is not the one in flight", name="conflict")
-        peer = self._participant.subscriber
-        assert peer is not None
-        # An answer that is refused leaves the offer in flight: the client may answer again.
-        result = accept_answer(sdp, self._sections, self._media.config)
-        if result.transport is not None:
-            peer.start(result.transport, now=now)
-        self._sections = None
-        self._participant.subscriptions.agreed(result.send, result.rejected, now=now)
-        if self._again:
-            self._again = False
-            self._participant.notify(NegotiationNeeded())
-
-    def restart_ice(self, *, now: float) -> None:
-        """The client wants a new path: the next offer has new credentials.
-
-        Raises:
-            LocalError: "negotiation_failed": the transport is gone, join again.
-        """
-        peer = self._participant.subscriber
-        if peer is None or not peer.alive:
-            raise LocalError(
-                "there is no connection left to restart: join again", name="negotiation_failed"
-            )
-        self._media.endpoint.restart_ice(peer, now=now)
-        self.renew()
-
-    def renew(self) -> None:
-        """What was in flight may be lost (signaling was): offer again."""
-        self._sections = None
-        self._again = False
-        self._participant.notify(NegotiationNeeded())

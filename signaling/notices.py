@@ -1,18 +1,22 @@
 """What happens in a room, as the messages that clients are told of it with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Any, cast
 
+from msgspec import UNSET, UnsetType
+
 from sfu.config import Config
+from sfu.errors import SfuError
 from sfu.room import events
 from sfu.room.participant import Participant
+from sfu.room.peer import Peer
 from signaling import messages
 from signaling.descriptions import describe_participant, describe_room, describe_track
 from signaling.media_descriptions import describe_media
-from signaling.messages import DisconnectReason, SubscriptionReason
-from signaling.negotiator import SubscriberOffer
+from signaling.messages import DisconnectReason, ErrorName, SubscriptionReason, Target
 from signaling.recording_descriptions import describe_room_recording
+from signaling.subscriber_negotiator import SubscriberOffer
 
 VERSION = version("aiosfu")
 
@@ -34,6 +38,16 @@ def disconnected(reason: str) -> messages.Disconnected:
         reason: One of the disconnect reasons.
     """
     return messages.Disconnected(reason=cast(DisconnectReason, reason), message=SENTENCES[reason])
+
+
+def refusal(error: SfuError, request_id: int | UnsetType = UNSET) -> messages.Error:
+    """The message that tells of an error.
+
+    Args:
+        error: Ours.
+        request_id: Of the request that it answers; nothing where it answers none.
+    """
+    return messages.Error(id=request_id, error=cast(ErrorName, error.name), message=error.message)
 
 
 def joined(
@@ -61,6 +75,20 @@ def joined(
         resume_secret=secret,
         resumed=resumed,
     )
+
+
+def present_state(participant: Participant) -> Iterator[events.RoomEvent]:
+    """How it goes with the participant's own media: what it may have missed besides `joined`."""
+    for subscription in participant.subscriptions:
+        yield subscription.told()
+    targets: Mapping[Target, Peer | None] = {
+        "publisher": participant.publisher,
+        "subscriber": participant.subscriber,
+    }
+    for target, peer in targets.items():
+        state = peer.transport.state if peer else "new"
+        if state in ("connected", "failed", "closed"):
+            yield events.MediaStateChanged(target, state, "")
 
 
 def offered(offer: SubscriberOffer) -> messages.SubscriberOffer:

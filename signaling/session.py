@@ -1,7 +1,7 @@
 """One client's session: its requests become calls of the room, the room's events messages to it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from msgspec import UNSET, UnsetType, structs
 
@@ -12,26 +12,18 @@ from sfu.room.events import (
     ChannelMessage,
     DataReceived,
     Disconnected,
-    MediaStateChanged,
     NegotiationNeeded,
     RoomEvent,
-    SubscriptionChanged,
 )
-from sfu.room.peer import Peer
 from sfu.room.rooms import Rooms
 from signaling import commands, messages, recording_commands
-from signaling.admission import admit, read_token
-from signaling.limits import TokenBucket
+from signaling.admission import admit, check_resume
 from signaling.logs import get_logger
 from signaling.members import Member, Members
-from signaling.messages import Error, ErrorName, Event, Ok, Reply, Request, Target
+from signaling.messages import Error, Event, Ok, Reply, Request
 from signaling.negotiator import Media
-from signaling.notices import disconnected, joined, notice, offered
-
-# What nobody asked to be told (refusals in the log, refusals of what came by data channel) is told
-# so often at most: whoever sends rubbish all the time shall not fill disks and queues.
-COMPLAINT_RATE = 1.0  # a second
-COMPLAINT_BURST = 20.0
+from signaling.notices import disconnected, joined, notice, offered, present_state, refusal
+from signaling.session_log import SessionLog
 
 
 class Server(Protocol):
@@ -89,9 +81,7 @@ class Session:
         self._member: Member | None = None
         self._held: list[Event] | None = None
         self._ended = ""
-        self._complaints = TokenBucket(rate=COMPLAINT_RATE, burst=COMPLAINT_BURST, now=server.now())
-        self._remote = remote
-        self._log = get_logger(__name__).bind(remote=remote)
+        self._log = SessionLog(get_logger(__name__), clock=server.now, remote=remote)
 
     @property
     def joined(self) -> bool:
@@ -121,8 +111,8 @@ class Session:
             text: The message; its id is repeated if it has one.
         """
         if not self._ended:
-            self._complain("message refused", error=error.name)
-            self._emit(_error(error, messages.request_id(text)))
+            self._log.refused("message refused", error=error.name)
+            self._emit(refusal(error, messages.request_id(text)))
 
     def end(self, reason: str) -> None:
         """Put the client out; nothing happens when it is.
@@ -170,29 +160,25 @@ class Session:
         try:
             message = messages.decode(text)
         except SfuError as error:
-            self._complain("message refused", error=error.name)
-            return _error(error, messages.request_id(text))
+            self._log.refused("message refused", error=error.name)
+            return refusal(error, messages.request_id(text))
         try:
             return self.handle(message)
         except SfuError as error:
-            self._complain(
+            self._log.refused(
                 "request failed",
                 request=messages.snake_case(type(message).__name__),
                 error=error.name,
                 reason=error.message,
             )
-            return _error(error, message.id)
+            return refusal(error, message.id)
         except Exception:
-            return self._failure(message.id)
+            return self._fault(message.id)
 
     def _join(self, message: messages.Join) -> Reply:
         self._check_not_joined()
-        if message.version != messages.PROTOCOL_VERSION:
-            raise RemoteError(
-                f"This server speaks version {messages.PROTOCOL_VERSION} of the protocol."
-            )
-        server, config, now = self._server, self._server.config, self._server.now()
-        admission = admit(message, config)
+        server, now = self._server, self._server.now()
+        admission = admit(message, server.config)
         participant = server.rooms.open(admission.room, now=now).join(
             identity=admission.identity,
             name=admission.name,
@@ -211,12 +197,7 @@ class Session:
         self._check_not_joined()
         member = self._members.find(message.sid, message.secret)
         participant = member.participant
-        # Who was let in with it stays when it expires; what proves who this is, is the secret.
-        token = read_token(message.token, self._server.config, allow_expired=True)
-        if token is not None:
-            who = (participant.identity, participant.room.name)
-            if (token.identity, token.video.room) != who:
-                raise RemoteError("The token is for someone else.", name="resume_failed")
+        check_resume(message, participant, self._server.config)
         if member.session is not None:
             member.session.supersede()
         member.session = self
@@ -224,28 +205,14 @@ class Session:
         member.subscriber.renew()
         participant.attach(self._hear, now=self._server.now())
         reply = self._enter(member, resumed=True)
-        for subscription in participant.subscriptions:
-            self._hear(
-                SubscriptionChanged(
-                    subscription.track,
-                    subscription.state,
-                    subscription.reason,
-                    subscription.detail,
-                )
-            )
-        self._tell_media_state("publisher", participant.publisher)
-        self._tell_media_state("subscriber", participant.subscriber)
+        for event in present_state(participant):
+            self._hear(event)
         return reply
-
-    def _tell_media_state(self, target: Target, peer: Peer | None) -> None:
-        state = peer.transport.state if peer else "new"
-        if state in ("connected", "failed", "closed"):
-            self._hear(MediaStateChanged(target, state, ""))
 
     def _enter(self, member: Member, *, resumed: bool) -> Reply:
         """The client is in the room from now on."""
         self._member = member
-        self._log = member.log.bind(remote=self._remote)
+        self._log.identify(member.log)
         self._log.info("participant resumed" if resumed else "participant joined")
         return joined(
             member.participant, self._server.config, secret=member.secret, resumed=resumed
@@ -285,10 +252,10 @@ class Session:
         try:
             self._tell(event)
         except SfuError as error:
-            self._complain("event failed", event_type=type(event).__name__, error=error.name)
-            self._emit(_error(error))
+            self._log.refused("event failed", event_type=type(event).__name__, error=error.name)
+            self._emit(refusal(error))
         except Exception:
-            self._emit(self._failure())
+            self._emit(self._fault())
 
     def _tell(self, event: RoomEvent) -> None:
         if isinstance(event, NegotiationNeeded):
@@ -317,8 +284,8 @@ class Session:
                 raise RemoteError("Data channels carry send_data alone.")
             commands.run(message, self._present(), now=self._server.now())
         except SfuError as error:
-            if self._complain("data message refused", error=error.name):
-                self._emit(_error(error, messages.request_id(text)))
+            if self._log.refused("data message refused", error=error.name):
+                self._emit(refusal(error, messages.request_id(text)))
 
     def _send_channel(self, message: Event, event: DataReceived) -> bool:
         channels = self._present().participant.channels
@@ -337,6 +304,15 @@ class Session:
 
     # -- what goes out
 
+    def _fault(self, request_id: int | UnsetType = UNSET) -> Error:
+        """Log the exception that is being handled; returns what the client is told."""
+        self._log.fault()
+        return Error(
+            id=request_id,
+            error="internal_error",
+            message="The server failed to do that; its log has the details.",
+        )
+
     def _emit(self, message: Event) -> None:
         if self._held is not None:
             self._held.append(message)
@@ -347,26 +323,6 @@ class Session:
         self._ended = reason
         if self._held is None:
             self._close(reason)
-
-    def _complain(self, event: str, **fields: object) -> bool:
-        """Log a refusal, unless there were too many of late."""
-        heard = self._complaints.take(now=self._server.now())
-        if heard:
-            self._log.info(event, **fields)
-        return heard
-
-    def _failure(self, request_id: int | UnsetType = UNSET) -> Error:
-        """Log the exception that is being handled: it costs this client its request alone."""
-        self._log.exception("session failed")
-        return Error(
-            id=request_id,
-            error="internal_error",
-            message="The server failed to do that; its log has the details.",
-        )
-
-
-def _error(error: SfuError, request_id: int | UnsetType = UNSET) -> Error:
-    return Error(id=request_id, error=cast(ErrorName, error.name), message=error.message)
 
 
 _HANDLERS: Mapping[type[Request], Callable[[Session, Any], Reply]] = {

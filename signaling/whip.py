@@ -1,25 +1,19 @@
 """WHIP: publish into a room with one HTTP request (RFC 9725)."""
 
 import secrets
-from collections.abc import Mapping
 
 from aiohttp import web
 
 from sfu.config import Config
 from sfu.errors import LimitError, RemoteError
-from sfu.room.permissions import Permissions, Source
-from sfu.wire.parameters import IceParameters, Kind
+from sfu.room.permissions import Permissions
 from sfu.wire.sdp import SessionDescription, parse_sdp
 from signaling.auth import Access
 from signaling.http_sessions import HttpSession, session_routes
 from signaling.keys import CONFIG, SERVER
 from signaling.limits import check_attributes, check_names
-from signaling.negotiation import LocalTransport, answer
-from signaling.negotiator import PeerNegotiator
-
-# For the look at an offer that comes before there is a transport.
-_NOWHERE = LocalTransport(ice=IceParameters("none", "-" * 22), fingerprints=(), candidates=())
-_SOURCES: Mapping[Kind, Source] = {"audio": "microphone", "video": "camera"}
+from signaling.negotiation import answer
+from signaling.negotiator import NOWHERE, SOURCES, PeerNegotiator
 
 
 def routes() -> list[web.RouteDef]:
@@ -64,7 +58,7 @@ def _check_offer(offered: SessionDescription, permissions: Permissions, config: 
     Raises:
         SfuError: It would be refused, or a part of it.
     """
-    look = answer(offered, _NOWHERE, receive=True, slots={}, data=True, config=config)
+    look = answer(offered, NOWHERE, receive=True, slots={}, data=True, config=config)
     _check_complete(
         offered,
         parse_sdp(
@@ -76,7 +70,7 @@ def _check_offer(offered: SessionDescription, permissions: Permissions, config: 
     if not look.receive:
         raise RemoteError("The offer sends no media (a=sendonly).", name="negotiation_failed")
     for section in look.receive:
-        source = _SOURCES[section.kind]
+        source = SOURCES[section.kind]
         if not permissions.may_publish(source):
             raise RemoteError(
                 f"The token does not let its bearer publish {source}.", name="not_allowed"

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.traces.reader import Recording, Records
 from benchmarks.traces.timeline import Point, Timeline
 from sfu.forward.allocation import Decision, Demand, Layer
-from sfu.room.trace import GONE
+from sfu.room.trace_format import GONE
 
 Row = tuple[Any, ...]
 

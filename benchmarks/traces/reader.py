@@ -1,4 +1,4 @@
-"""Reads trace files; `sfu.room.trace` says what is in them."""
+"""Reads trace files; `sfu.room.trace_format` says what is in them."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sfu.room.trace import TABLES, VERSION
+from sfu.room.trace_format import TABLES, VERSION
 
 Records = NDArray[Any]
 

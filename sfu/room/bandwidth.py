@@ -43,7 +43,7 @@ class Bandwidth:
         self.estimator = _estimator(MAXIMUM)
         self.fed = False
         self.trace: Trace | None = None
-        self.on_change: Callable[[float], None] = _ignore
+        self.on_change: Callable[[float], None] = ignore
         self._lane = lane
         self._timers = timers
         self._timer: Timer | None = None
@@ -262,5 +262,5 @@ def _estimator(start: float) -> BandwidthEstimator:
     return BandwidthEstimator(start=start, minimum=MINIMUM, maximum=MAXIMUM, unlimited=True)
 
 
-def _ignore(now: float) -> None:
+def ignore(now: float) -> None:
     """Nobody shares the estimate."""

@@ -72,7 +72,7 @@ class Dynacast:
 
     def _wanted(self) -> tuple[LayerWanted, ...]:
         highest = max(self._wishes.values(), default=-1)
-        rids = self._track.rids
+        rids = self._track.encodings.rids
         return tuple(
             LayerWanted(rid, spatial <= highest) for spatial, rid in enumerate(rids or ("",))
         )

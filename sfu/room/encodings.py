@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sfu.room.media_settings import LayerInfo
+from sfu.room.media_settings import LayerInfo, TrackSettings, fills
 from sfu.stream.inbound import InboundStream
 
 # A stream that was replaced may come back (a sender that restarts its first encoder): we follow it
@@ -142,6 +142,11 @@ class Encodings:
 
     # -- looking up
 
+    @property
+    def rids(self) -> tuple[str, ...]:
+        """RTP stream ids of the layers that came, the smallest first."""
+        return tuple(encoding.rid for encoding in self.ordered)
+
     def ssrc_of(self, spatial: int) -> int | None:
         """The stream of this layer, of the next lower one in its place, or of any higher one."""
         ordered = self.ordered
@@ -159,3 +164,16 @@ class Encodings:
             if encoding.ssrc == ssrc:
                 return spatial
         return 0
+
+    def spatial_for(self, settings: TrackSettings, fallback: int) -> int:
+        """The smallest layer that fills the size in which it is shown, be it live or not.
+
+        Of those of one size, the one with the most frames.
+        """
+        sizes = [self.size_of(encoding) for encoding in self.ordered]
+        if len(sizes) < 2 or not all(width for width, _ in sizes):
+            return fallback if len(sizes) < 2 else len(sizes) - 1
+        for width, height in sizes:
+            if fills(width, height, settings):
+                return len(sizes) - 1 - sizes[::-1].index((width, height))
+        return len(sizes) - 1

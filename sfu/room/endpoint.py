@@ -8,12 +8,14 @@ from sfu.config import Config
 from sfu.errors import LimitError, ParseError
 from sfu.forward.dispatcher import Dispatcher
 from sfu.forward.layout import LayoutTable
-from sfu.room.handshakes import HANDSHAKES_A_TURN, HandshakeQueue
+from sfu.room.feeds import Feed
+from sfu.room.handshakes import Handshakes
 from sfu.room.identifiers import Identifiers
 from sfu.room.peer import Peer
-from sfu.room.publisher import Feed, Publisher
+from sfu.room.publisher import Publisher
+from sfu.room.routes import RoutingTable
 from sfu.room.subscriber import Subscriber
-from sfu.timers import Timer, Timers, reraise
+from sfu.timers import Timers, reraise
 from sfu.transport.address import Address
 from sfu.transport.buffers import SLOT_SIZE, ReceiveBatch
 from sfu.transport.demultiplexer import MIN_SIZE, is_dtls, is_media, is_rtcp, is_stun
@@ -28,8 +30,6 @@ from sfu.transport.outbox import Outbox
 from sfu.transport.transport import Transport
 from sfu.wire.rtp import RtpPacket, parse_rtp
 from sfu.wire.stun import parse_stun
-
-MAX_ADDRESSES = 16  # remote addresses of one peer that are routed to it
 
 
 class Endpoint:
@@ -74,12 +74,9 @@ class Endpoint:
         self.packets_received = 0
         self._dispatcher = Dispatcher(self.outbox, self.timers)
         self._layouts = LayoutTable()
-        self._by_address: dict[Address, Peer] = {}
-        self._by_username: dict[str, Peer] = {}
-        self._addresses: dict[Peer, dict[Address, None]] = {}
-        self._pending: set[Peer] = set()
-        self._handshakes = HandshakeQueue()
-        self._handshake_turn: Timer | None = None
+        self._routes = RoutingTable()
+        self._by_address = self._routes.by_address  # looked at with every packet
+        self._handshakes = Handshakes(self.timers, self._contain)
         self._single = ReceiveBatch()
 
     # -- peers
@@ -87,17 +84,17 @@ class Endpoint:
     @property
     def peers(self) -> list[Peer]:
         """All that are not closed."""
-        return list(self._addresses)
+        return list(self._routes)
 
     @property
     def pending(self) -> int:
         """How many of them have not finished ICE and DTLS."""
-        return len(self._pending)
+        return len(self._handshakes.pending)
 
     def drops(self) -> Counter[str]:
         """Everything that was not taken, of past peers as well, by reason."""
         total = self.dropped.copy()
-        for peer in self._addresses:
+        for peer in self._routes:
             total.update(peer.drops())
         return total
 
@@ -139,66 +136,35 @@ class Endpoint:
                 identifiers=self.identifiers,
             ),
         )
-        self._addresses[peer] = {}
-        self._pending.add(peer)
-        self._route_usernames(peer)
+        self._routes.add(peer)
+        self._handshakes.pending.add(peer)
         return peer
 
     def restart_ice(self, peer: Peer, *, now: float) -> None:
         """New local credentials for the next description; the old ones still route for a while."""
         peer.transport.restart_ice(self.identifiers.ice(), now=now)
-        self._route_usernames(peer)
+        self._routes.route_usernames(peer)
 
     def close_peer(self, peer: Peer, *, now: float) -> None:
         """Say goodbye to a peer and forget it; nothing happens when that was done."""
-        if peer in self._addresses:
+        if peer in self._routes:
             peer.transport.close(now=now)
             self._forget(peer)
 
     def _forget(self, peer: Peer) -> None:
-        for address in self._addresses.pop(peer, ()):
-            del self._by_address[address]
-        for username in peer.usernames:
-            del self._by_username[username]
-        self._pending.discard(peer)
+        self._routes.remove(peer)
         self._handshakes.discard(peer)
         self.dropped.update(peer.drops())
         peer.publisher.close()
         peer.subscriber.close()
 
-    def _route_usernames(self, peer: Peer) -> None:
-        wanted = peer.transport.username_fragments
-        for username in peer.usernames:
-            if username not in wanted:
-                self._by_username.pop(username, None)
-        for username in wanted:
-            self._by_username[username] = peer
-        peer.usernames = wanted
-
-    def _route_address(self, peer: Peer, address: Address) -> None:
-        known = self._addresses[peer]
-        previous = self._by_address.get(address)
-        if previous is peer:
-            return
-        if previous is not None:
-            del self._addresses[previous][address]
-            previous.transport.forget_address(address)
-        if len(known) >= MAX_ADDRESSES:
-            oldest = next(other for other in known if other != peer.transport.address)
-            del known[oldest], self._by_address[oldest]
-        known[address] = None
-        self._by_address[address] = peer
-
     def forget_address(self, address: Address) -> None:
         """An ICE-TCP connection has ended."""
-        peer = self._by_address.pop(address, None)
-        if peer is not None:
-            del self._addresses[peer][address]
-            peer.transport.forget_address(address)
+        self._routes.forget_address(address)
 
     def _transport_event(self, peer: Peer, event: TransportEvent) -> None:
         if isinstance(event, TransportConnected):
-            self._pending.discard(peer)
+            self._handshakes.pending.discard(peer)
         elif isinstance(event, TransportFailed | TransportClosed):
             self._forget(peer)
         peer.handle_event(event)
@@ -238,7 +204,7 @@ class Endpoint:
                 continue
             try:
                 feed.track.receive(feed.stream, packets, now=now)
-                feed.publisher.after_batch(feed, now=now)
+                feed.publisher.feedback.after_batch(feed, now=now)
             except Exception as error:
                 self._contain(error, self._peer_of(feed), now=now)
         self._dispatcher.flush(now=now)
@@ -265,13 +231,13 @@ class Endpoint:
             peer.receive_rtcp(bytes(view[offset : offset + length]), now=now)
             return
         srtp = peer.transport.srtp
-        if srtp is None and peer in self._handshakes:
-            # A DTLS server sends its first key frame right behind the end of the handshake.
-            self._catch_up(peer, now=now)
-            srtp = peer.transport.srtp
         if srtp is None:
-            self.dropped["early_media"] += 1
-            return
+            # A DTLS server sends its first key frame right behind the end of the handshake.
+            self._handshakes.catch_up(peer, now=now)
+            srtp = peer.transport.srtp
+            if srtp is None:
+                self.dropped["early_media"] += 1
+                return
         length = srtp.unprotect_in_place(batch.pointers[slot], length)
         if length < 0:
             self.dropped["srtp"] += 1
@@ -302,12 +268,12 @@ class Endpoint:
     def _contain(self, error: Exception, peer: Peer | None, *, now: float) -> None:
         """A bug costs one peer, never the others whose packets came in the same batch."""
         self.report(error)
-        if peer is not None and peer in self._addresses:
+        if peer is not None and peer in self._routes:
             self.close_peer(peer, now=now)
             peer.handle_event(TransportFailed("internal_error"))
 
     def _peer_of(self, feed: Feed) -> Peer | None:
-        return next((p for p in self._addresses if p.publisher is feed.publisher), None)
+        return next((p for p in self._routes if p.publisher is feed.publisher), None)
 
     # -- what is not media
 
@@ -319,10 +285,11 @@ class Endpoint:
             peer = self._by_address.get(address)
             if peer is None:
                 self.dropped["unknown_address"] += 1
-            elif peer in self._pending:
-                self._defer_handshake(peer, data, address, now=now)
+            elif peer in self._handshakes.pending:
+                if not self._handshakes.defer(peer, data, address, now=now):
+                    self.dropped["handshake_queue"] += 1
             else:
-                self._catch_up(peer, now=now)
+                self._handshakes.catch_up(peer, now=now)
                 peer.transport.receive_dtls(data, address, now=now)
         else:
             self.dropped["unknown_protocol"] += 1
@@ -334,47 +301,13 @@ class Endpoint:
             self.dropped["stun"] += 1
             return
         # RFC 8445 7.2.2: the receiver's fragment comes first.
-        peer = self._by_username.get((message.username or "").partition(":")[0])
+        peer = self._routes.by_username.get((message.username or "").partition(":")[0])
         if peer is None:
             self.dropped["unknown_username"] += 1
         elif peer.transport.receive_stun(message, address, now=now):
-            if peer in self._addresses:
-                self._route_address(peer, address)
+            if peer in self._routes:
+                self._routes.route_address(peer, address)
                 if peer.usernames != peer.transport.username_fragments:
-                    self._route_usernames(peer)
+                    self._routes.route_usernames(peer)
         else:
             self.dropped["stun_refused"] += 1
-
-    # -- handshakes
-
-    def _defer_handshake(self, peer: Peer, data: bytes, address: Address, *, now: float) -> None:
-        """Media comes first: the timer runs when the shell has read its sockets once more."""
-        if not self._handshakes.add(peer, data, address):
-            self.dropped["handshake_queue"] += 1
-        elif self._handshake_turn is None:
-            self._handshake_turn = self.timers.call_at(now, self._continue_handshakes)
-
-    def _continue_handshakes(self, now: float) -> None:
-        self._handshake_turn = None
-        for _ in range(HANDSHAKES_A_TURN):
-            peer = self._handshakes.next_peer()
-            if peer is None:
-                return
-            self._continue_handshake(peer, now=now)
-            if peer not in self._pending:
-                self._catch_up(peer, now=now)
-        if len(self._handshakes):
-            self._handshake_turn = self.timers.call_at(now, self._continue_handshakes)
-
-    def _catch_up(self, peer: Peer, *, now: float) -> None:
-        """Take all that waits of a peer, before what it sent later: its data waits for nobody."""
-        while peer in self._handshakes:
-            self._continue_handshake(peer, now=now)
-
-    def _continue_handshake(self, peer: Peer, *, now: float) -> None:
-        waiting = self._handshakes.take(peer)
-        assert waiting is not None
-        try:
-            peer.transport.receive_dtls(waiting.data, waiting.address, now=now)
-        except Exception as error:
-            self._contain(error, peer, now=now)

@@ -5,48 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from sfu.errors import LimitError, LocalError
+from sfu.errors import LocalError
 from sfu.room.connection_quality import QualityScore
-from sfu.room.dynacast import Dynacast
 from sfu.room.events import (
     ConnectionQualityChanged,
     Disconnected,
-    MediaReport,
     MediaStateChanged,
     MediaTarget,
-    NegotiationNeeded,
     ParticipantUpdated,
     RoomEvent,
     SubscriptionChanged,
-    TrackPublished,
-    TrackUnpublished,
-    TrackUpdated,
 )
 from sfu.room.media_settings import LayerInfo, TrackSettings
 from sfu.room.media_status import MediaStatus
+from sfu.room.media_watch import MediaWatch
 from sfu.room.peer import Peer, PeerState
 from sfu.room.permissions import Permissions, Source
+from sfu.room.profile import check_size, merge_attributes
+from sfu.room.publications import Publications
 from sfu.room.quality_watch import QualityWatch
 from sfu.room.reception import Reception
-from sfu.room.subscription import Subscription, Subscriptions
+from sfu.room.signaling_link import Listener, SignalingLink
+from sfu.room.subscription import Subscription
+from sfu.room.subscriptions import Subscriptions
 from sfu.room.track import Track
-from sfu.timers import Timer
 from sfu.wire.parameters import Kind
 
 if TYPE_CHECKING:
     from sfu.room.room import Room
-
-MEDIA_REPORT_INTERVAL = 1.0  # s
-NEGOTIATION_DELAY = 0.05  # s; who publishes a camera and a microphone makes one offer of them
-
-_KINDS: Mapping[Source, Kind] = {
-    "camera": "video",
-    "microphone": "audio",
-    "screen_share": "video",
-    "screen_share_audio": "audio",
-}
-
-Listener = Callable[[RoomEvent], None]
 
 
 class MessageChannels(Protocol):
@@ -113,27 +99,34 @@ class Participant:
         self.pinned: dict[str, None] = {}
         self.unseen: set[str] = set()
         self.present = True
-        self._joining = True
-        self._listener: Listener | None = listener
-        self._negotiation_timer: Timer | None = None
-        self._grace_timer: Timer | None = None
+        timers = room.endpoint.timers
+        self._signaling = SignalingLink(
+            listener,
+            timers=timers,
+            grace_period=room.config.grace_period,
+            on_timeout=lambda now: room.remove(identity, reason="signaling_timeout", now=now),
+        )
+        self._publications = Publications(self)
         self.subscriptions = Subscriptions(
             identifiers=room.endpoint.identifiers,
             max_slots=room.config.max_media_sections,
             on_change=self._subscription_changed,
-            on_negotiation_needed=self._negotiation_needed,
+            on_negotiation_needed=self._signaling.negotiation_needed,
             on_carried=self._carried,
         )
         self.reception = Reception(
             self.subscriptions,
-            timers=room.endpoint.timers,
+            timers=timers,
             config=room.config,
             wall_offset=room.endpoint.wall_offset,
-            on_wish=self._wish,
+            on_wish=lambda track, spatial, now: track.participant.wish(
+                track, self, spatial, now=now
+            ),
         )
-        self.quality = QualityWatch(self, timers=room.endpoint.timers, tell=self._quality_changed)
-        self._dynacast: dict[str, Dynacast] = {}
-        self._report_timer: Timer | None = None
+        self.quality = QualityWatch(self, timers=timers, tell=self._quality_changed)
+        self._media_watch = MediaWatch(
+            lambda now: self.media(now=now), timers=timers, tell=self.notify
+        )
 
     @property
     def hidden(self) -> bool:
@@ -142,24 +135,18 @@ class Participant:
 
     def settle(self) -> None:
         """All that was there when it joined is subscribed to: later changes are coalesced."""
-        self._joining = False
+        self._signaling.settle()
 
     # -- hearing
 
     def notify(self, event: RoomEvent) -> None:
         """Tell the listener; nobody hears while signaling is lost."""
-        if self._listener is not None:
-            self._listener(event)
+        self._signaling.notify(event)
 
     def detach(self, *, now: float) -> None:
         """Signaling was lost: media goes on, and the grace time begins."""
-        if not self.present or self._grace_timer:
-            return
-        self._listener = None
-        self._grace_timer = self.room.endpoint.timers.call_at(
-            now + self.room.config.grace_period,
-            lambda now: self.room.remove(self.identity, reason="signaling_timeout", now=now),
-        )
+        if self.present:
+            self._signaling.detach(now=now)
 
     def attach(self, listener: Listener, *, now: float) -> None:
         """Signaling is back (resume), or another connection takes over.
@@ -169,17 +156,13 @@ class Participant:
         """
         if not self.present:
             raise LocalError("that participant has left: join again", name="resume_failed")
-        if self._grace_timer:
-            self._grace_timer.cancel()
-            self._grace_timer = None
-        self._listener = listener
+        self._signaling.attach(listener)
         self.room.floor.introduce(self)
         self.room.tell_qualities(self)
-        for dynacast in self._dynacast.values():
-            dynacast.repeat()
+        self._publications.repeat_wishes()
         # An offer that was under way when the old connection broke may never have arrived.
         if len(self.subscriptions) or self.subscriptions.slots:
-            self._negotiation_needed(now)
+            self._signaling.negotiation_needed(now)
 
     # -- publishing
 
@@ -203,40 +186,16 @@ class Participant:
             LocalError: "not_allowed", or "bad_request" where the kind is not the source's.
             LimitError: "too_many_tracks".
         """
-        if _KINDS.get(source, kind) != kind:
-            raise LocalError(f"{source} is {_KINDS[source]}, not {kind}")
-        if not self.permissions.may_publish(source):
-            raise LocalError(f"you may not publish {source}", name="not_allowed")
-        if len(self.tracks) >= self.room.config.max_tracks:
-            raise LimitError(
-                f"a participant can publish {self.room.config.max_tracks} tracks at most",
-                name="too_many_tracks",
-            )
-        track = Track(
-            sid=self.room.endpoint.identifiers.sid("TR"),
+        return self._publications.add(
             kind=kind,
             source=source,
             name=name,
             width=width,
             height=height,
             muted=muted,
-            participant=self,
             layers=layers,
-            on_codec=self._track_changed,
-            on_layers=self._layers_changed,
+            now=now,
         )
-        self.tracks[track.sid] = self.room.tracks[track.sid] = track
-        if kind == "video" and self.room.config.dynacast:
-            self._dynacast[track.sid] = Dynacast(
-                track, timers=self.room.endpoint.timers, tell=self.notify
-            )
-        self.room.tell_others(self, TrackPublished(self, track))
-        for other in self.room.others(self):
-            if other.permissions.can_subscribe and other.wants(track):
-                other.subscriptions.add(track, now=now)
-        if kind == "video":
-            self.room.floor.cameras_changed(now)
-        return track
 
     def remove_track(self, sid: str, *, now: float) -> None:
         """End a track.
@@ -244,16 +203,7 @@ class Participant:
         Raises:
             LocalError: "track_not_found".
         """
-        track = self._own(sid)
-        del self.tracks[sid], self.room.tracks[sid]
-        if dynacast := self._dynacast.pop(sid, None):
-            dynacast.close()
-        if self.publisher:
-            self.publisher.publisher.remove_track(track)
-        for other in self.room.others(self):
-            other.forget_track(sid, now=now)
-        self.room.floor.leave(track, now=now)
-        self.room.tell_others(self, TrackUnpublished(self, track))
+        self._publications.remove(sid, now=now)
 
     def set_muted(self, sid: str, *, muted: bool, now: float) -> Track:
         """Mute or unmute one of its tracks: muted media is not forwarded.
@@ -261,34 +211,11 @@ class Participant:
         Raises:
             LocalError: "track_not_found".
         """
-        track = self._own(sid)
-        if track.muted != muted:
-            track.set_muted(muted=muted, now=now)
-            for other in self.room.others(self):
-                other.subscriptions.muted(track)
-                other.reception.changed(now)
-            self._track_changed(track)
-        return track
+        return self._publications.set_muted(sid, muted=muted, now=now)
 
-    def _own(self, sid: str) -> Track:
-        track = self.tracks.get(sid)
-        if track is None:
-            raise LocalError(f"{self.identity} has no track {sid}", name="track_not_found")
-        return track
-
-    def _layers_changed(self, track: Track, now: float) -> None:
-        """Layers of a track appeared, or are known better."""
-        if dynacast := self._dynacast.get(track.sid):
-            dynacast.update(now)
-        for other in self.room.others(self):
-            if other.subscriptions.get(track.sid) is not None:
-                other.reception.changed(now)
-
-    def _quality_changed(self, score: QualityScore) -> None:
-        self.room.tell(ConnectionQualityChanged(self, score.quality, score.score), about=self)
-
-    def _track_changed(self, track: Track) -> None:
-        self.room.tell(TrackUpdated(self, track), about=self)
+    def wish(self, track: Track, subscriber: Hashable, spatial: int | None, *, now: float) -> None:
+        """Someone who gets one of its tracks could use this spatial layer; None for none."""
+        self._publications.wish(track, subscriber, spatial, now=now)
 
     # -- receiving
 
@@ -344,47 +271,17 @@ class Participant:
 
     def watch_media(self, enabled: bool, *, now: float) -> None:
         """Tell the listener once a second what it receives and why, or no longer."""
-        if self._report_timer:
-            self._report_timer.cancel()
-            self._report_timer = None
         if enabled:
-            self._report_media(now)
-
-    def _report_media(self, now: float) -> None:
-        self._report_timer = self.room.endpoint.timers.call_at(
-            now + MEDIA_REPORT_INTERVAL, self._report_media
-        )
-        self.notify(MediaReport(self.media(now=now)))
-
-    def wish(self, track: Track, subscriber: Hashable, spatial: int | None, *, now: float) -> None:
-        """Someone who gets one of its tracks could use this spatial layer; None for none."""
-        if dynacast := self._dynacast.get(track.sid):
-            dynacast.wish(subscriber, spatial, now=now)
-
-    def _wish(self, track: Track, spatial: int | None, now: float) -> None:
-        track.participant.wish(track, self, spatial, now=now)
+            self._media_watch.begin(now)
+        else:
+            self._media_watch.close()
 
     def _carried(self, now: float) -> None:
         self.reception.renew(now)
         self.reception.update(now)
 
     def _subscription_changed(self, subscription: Subscription) -> None:
-        self.notify(
-            SubscriptionChanged(
-                subscription.track, subscription.state, subscription.reason, subscription.detail
-            )
-        )
-
-    def _negotiation_needed(self, now: float) -> None:
-        if self._negotiation_timer is None:
-            self._negotiation_timer = self.room.endpoint.timers.call_at(
-                now if self._joining else now + NEGOTIATION_DELAY, self._negotiate
-            )
-
-    def _negotiate(self, now: float) -> None:
-        del now
-        self._negotiation_timer = None
-        self.notify(NegotiationNeeded())
+        self.notify(subscription.told())
 
     # -- itself
 
@@ -406,18 +303,15 @@ class Participant:
             LimitError: "too_large".
         """
         config = self.room.config
-        merged = {**self.attributes, **(attributes or {})}
-        merged = {key: value for key, value in merged.items() if value}
-        check_size(name or "", metadata or "", merged, config.max_metadata_size)
-        if len(merged) > config.max_attributes:
-            raise LimitError(
-                f"a participant can have {config.max_attributes} attributes at most",
-                name="too_large",
-            )
+        merged = merge_attributes(self.attributes, attributes or {}, config)
+        check_size(name or "", metadata or "", merged, config)
         self.name = self.name if name is None else name
         self.metadata = self.metadata if metadata is None else metadata
         self.attributes = merged
         self.room.tell(ParticipantUpdated(self), about=self)
+
+    def _quality_changed(self, score: QualityScore) -> None:
+        self.room.tell(ConnectionQualityChanged(self, score.quality, score.score), about=self)
 
     def set_peer(self, target: MediaTarget, peer: Peer, *, now: float) -> None:
         """Use this peer from now on; an earlier one is closed."""
@@ -453,11 +347,8 @@ class Participant:
         self.present = False
         self.reception.close(now=now)
         self.quality.close()
-        for dynacast in self._dynacast.values():
-            dynacast.close()
-        for timer in (self._negotiation_timer, self._grace_timer, self._report_timer):
-            if timer:
-                timer.cancel()
+        self._media_watch.close()
+        self._publications.close()
         self.subscriptions.clear()
         self._close_channels()
         for peer in {self.publisher, self.subscriber}:
@@ -465,17 +356,4 @@ class Participant:
                 peer.listeners.clear()
                 self.room.endpoint.close_peer(peer, now=now)
         self.notify(Disconnected(reason))
-        self._listener = None
-
-
-def check_size(name: str, metadata: str, attributes: Mapping[str, str], limit: int) -> None:
-    """Refuse what is too large to be told to everyone in the room.
-
-    Raises:
-        LimitError: "too_large".
-    """
-    total = sum(len(key.encode()) + len(value.encode()) for key, value in attributes.items())
-    if len(metadata.encode()) > limit or total > limit or len(name.encode()) > limit:
-        raise LimitError(
-            f"metadata and attributes can have {limit} bytes at most each", name="too_large"
-        )
+        self._signaling.close()

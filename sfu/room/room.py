@@ -20,8 +20,10 @@ from sfu.room.events import (
     RoomUpdated,
 )
 from sfu.room.floor import Floor
-from sfu.room.participant import Listener, Participant, check_size
+from sfu.room.participant import Participant
 from sfu.room.permissions import Permissions
+from sfu.room.profile import check_size
+from sfu.room.signaling_link import Listener
 from sfu.room.track import Track
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ class Room:
         """
         if not identity:
             raise LocalError("an identity is needed")
-        check_size(name, metadata, attributes or {}, self.config.max_metadata_size)
+        check_size(name, metadata, attributes or {}, self.config)
         replaced = self.participants.get(identity)
         if replaced is None and len(self.participants) >= self.config.max_participants:
             raise LimitError(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from sfu.forward.fanout import Fanout
 from sfu.room.encodings import Encodings
-from sfu.room.media_settings import LayerInfo, TrackSettings, fills
-from sfu.room.media_status import LayerStatus
+from sfu.room.media_settings import LayerInfo
+from sfu.room.operating_points import OperatingPoints
 from sfu.room.permissions import Source
 from sfu.stream.inbound import InboundStream
 from sfu.wire.parameters import Codec, Extension, Kind
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from sfu.room.participant import Participant
 
 CODEC_INTERVAL = 1.0  # s; whoever changes its codec with every packet is not told of so often
-LAYERS_INTERVAL = 0.25  # s between two looks at what the layers take
-NOTICE = 0.05  # share by which a layer's bit rate must change to be looked at
-FPS_NOTICE = 0.2  # share by which its frame rate must
-AUDIO_BITRATE = 24_000  # bit/s kept free for an audio track, though it may be silent now
-AUDIO_HEADROOM = 1.3  # of what is measured, kept free for it
-DEFAULT_BITRATES = (150_000, 500_000, 1_700_000)  # bit/s, until a layer has been measured
 
 
 class Track:
@@ -42,6 +36,7 @@ class Track:
         codec: Of the packets that arrive, None before the first.
         participant: Its publisher.
         encodings: The streams that packets came from, by layer.
+        points: What can be sent of it, and what that takes.
         fanout: Who gets the packets.
     """
 
@@ -72,14 +67,12 @@ class Track:
         self.codec: Codec | None = None
         self.encodings = Encodings(layers)
         self.fanout = Fanout(participant.room.endpoint.report)
+        self.points = OperatingPoints(self)
         self._on_codec = on_codec
         self._on_layers = on_layers
         self._extensions: tuple[tuple[int, str], ...] = ()
         self._level_id = 0  # of the audio levels, where this is a voice
         self._want_key_frame: Callable[[InboundStream, float], None] | None = None
-        self._layers: list[LayerStatus] = []
-        self._layers_at = float("-inf")
-        self._layout = 0
         self._told: Codec | None = None
         self._told_at = float("-inf")
         self._restarts: dict[int, int] = {}
@@ -141,10 +134,10 @@ class Track:
             # The size of a layer is known from its key frames.
             if (new or packets[0].key_frame) and (self.encodings.sort() or new):
                 self.fanout.look_again()
-                self._layers_at = float("-inf")
+                self.points.expire()
                 self._on_layers(self, now)
             if len(self.encodings.ordered) > 1 and self.encodings.watch(now):
-                self._layers_at = float("-inf")
+                self.points.expire()
                 self._on_layers(self, now)
             if stream.restarts != self._restarts.get(ssrc, 0):
                 self._restarts[ssrc] = stream.restarts
@@ -164,7 +157,7 @@ class Track:
         Sequence numbers have no gap, timestamps go on: no decoder takes it for loss.
         """
         self.gated = gated
-        self._layers_at = float("-inf")
+        self.points.expire()
         if gated:
             self.fanout.pause()
 
@@ -225,110 +218,6 @@ class Track:
         seconds, at = reference
         return seconds + timestamp_distance(timestamp, at) / codec.clock_rate
 
-    # -- layers
-
-    @property
-    def rids(self) -> tuple[str, ...]:
-        """RTP stream ids of the simulcast layers that came, the smallest first."""
-        return tuple(encoding.rid for encoding in self.encodings.ordered)
-
-    def layers(self, *, now: float) -> list[LayerStatus]:
-        """What can be sent now, from the smallest up: by spatial, then by temporal layer.
-
-        Looked at four times a second, for all subscribers.
-        """
-        if now - self._layers_at >= LAYERS_INTERVAL:
-            self._layers_at = now
-            layers = self._find_layers(now)
-            if _points(layers) != _points(self._layers):
-                self.fanout.look_again()  # some may not want what is new
-            if _differ(layers, self._layers):
-                self._layers = layers
-                self._layout += 1
-        return self._layers
-
-    def layout(self, *, now: float) -> int:
-        """A number that changes when `layers` do, or take much more or less than before."""
-        self.layers(now=now)
-        return self._layout
-
-    def spatial_for(self, settings: TrackSettings, fallback: int) -> int:
-        """The smallest layer that fills the size in which it is shown, be it live or not.
-
-        Of those of one size, the one with the most frames.
-        """
-        sizes = [self.encodings.size_of(encoding) for encoding in self.encodings.ordered]
-        if len(sizes) < 2 or not all(width for width, _ in sizes):
-            return fallback if len(sizes) < 2 else len(sizes) - 1
-        for width, height in sizes:
-            if fills(width, height, settings):
-                return len(sizes) - 1 - sizes[::-1].index((width, height))
-        return len(sizes) - 1
-
-    def _find_layers(self, now: float) -> list[LayerStatus]:
-        if self.kind == "audio":
-            return self._audio_layer(now)
-        points: list[LayerStatus] = []
-        ordered = self.encodings.ordered
-        for index, encoding in enumerate(ordered):
-            stream = self.encodings.streams.get(encoding.ssrc or -1)
-            if stream is None or encoding.stalled:
-                continue
-            rates = stream.layers.rates(now)
-            frames = stream.layers.frame_rates(now)
-            for spatial, temporal in rates:
-                below = [rate for (s, t), rate in rates.items() if s <= spatial and t <= temporal]
-                bitrate = round(sum(below)) or encoding.info.bitrate or _guess(index, len(ordered))
-                width, height = stream.size_of(spatial)
-                fps = sum(
-                    [rate for (s, t), rate in frames.items() if s == spatial and t <= temporal]
-                )
-                points.append(
-                    LayerStatus(
-                        index + spatial, temporal, encoding.rid, width, height, bitrate, fps
-                    )
-                )
-        return points
-
-    def _audio_layer(self, now: float) -> list[LayerStatus]:
-        if self.gated:
-            return []  # no bandwidth is kept free for it
-        live = [s for s in self.encodings.streams.values() if s.bitrate.active(now)]
-        if not live:
-            return []
-        bitrate = max(max(stream.bitrate.bitrate(now) for stream in live), AUDIO_BITRATE)
-        if self._layers and bitrate <= self._layers[0].bitrate <= 3 * bitrate:
-            return self._layers  # voices come and go: only what needs more room is news
-        return [LayerStatus(0, 0, "", 0, 0, round(AUDIO_HEADROOM * bitrate))]
-
     def sent_extensions(self) -> tuple[tuple[int, str], ...]:
         """(id, URI) of the header extensions that subscribers get too."""
         return self._extensions
-
-
-def _points(layers: Sequence[LayerStatus]) -> list[tuple[int, int]]:
-    return [(layer.spatial, layer.temporal) for layer in layers]
-
-
-def _differ(layers: Sequence[LayerStatus], before: Sequence[LayerStatus]) -> bool:
-    """Whether there are other layers than before, or they take much more or less."""
-    if len(layers) != len(before):
-        return True
-    for new, old in zip(layers, before, strict=True):
-        if (new.spatial, new.temporal, new.width, new.height) != (
-            old.spatial,
-            old.temporal,
-            old.width,
-            old.height,
-        ):
-            return True
-        if abs(new.bitrate - old.bitrate) > NOTICE * old.bitrate:
-            return True
-        if abs(new.fps - old.fps) > FPS_NOTICE * max(old.fps, new.fps):
-            return True
-    return False
-
-
-def _guess(index: int, count: int) -> int:
-    """Bit/s of a layer that has not been measured."""
-    return DEFAULT_BITRATES[min(index if count > 1 else 1, len(DEFAULT_BITRATES) - 1)]

@@ -32,7 +32,7 @@ def useful_layers(
     its full rate takes its place.
 
     Args:
-        layers: All that there are, at least one, in the order of `Track.layers`.
+        layers: All that there are, at least one, in the order of `OperatingPoints`.
         settings: The subscriber's.
         source: Of the track.
     """

@@ -8,7 +8,7 @@ from random import Random
 
 from sfu.config import Config
 from sfu.room.events import SpeakersChanged
-from sfu.room.publisher import MAX_STREAMS
+from sfu.room.feeds import MAX_STREAMS
 from sfu.transport.address import Address
 from sfu.wire.parameters import OPUS, RED, VP8
 from sfu.wire.rtp import build_rtp

@@ -43,4 +43,4 @@ def test_settings_of_a_track_that_has_ended_are_forgotten() -> None:
     bob.participant.set_track_settings(track.sid, TrackSettings(layer=0), now=now)
     alice.participant.remove_track(track.sid, now=now)
     server.time.run(2)
-    assert not bob.participant.reception._settings
+    assert not bob.participant.reception._demands._settings

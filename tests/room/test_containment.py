@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from sfu.room.events import DataReceived, MediaStateChanged, TrackUpdated
+from sfu.room.feeds import MAX_STREAMS
 from sfu.room.permissions import Permissions
-from sfu.room.publisher import MAX_STREAMS
 from sfu.transport.buffers import ReceiveBatch
 from sfu.wire.parameters import OPUS, VP8, h264
 from sfu.wire.rtcp import Goodbye, ReceiverReport, serialize_compound
@@ -166,7 +166,7 @@ def test_a_stream_that_wrapped_is_understood_after_its_track_was_replaced() -> N
     assert client
     assert client.peer
     publisher = client.peer.publisher
-    ((parameters, track),) = publisher._sections.values()
+    ((parameters, track),) = publisher._table.sections.values()
     for number in range(65500, 65600):  # libsrtp's rollover counter is 1 behind this
         client.send_rtp(audio(11, number & 0xFFFF))
     server.time.run(0.1)

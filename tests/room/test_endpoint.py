@@ -9,6 +9,7 @@ from sfu.errors import LimitError, RemoteError
 from sfu.room.events import MediaStateChanged, ParticipantLeft
 from sfu.transport.address import Address
 from sfu.transport.dtls import Certificate
+from sfu.wire.extensions import ONE_BYTE_PROFILE, TWO_BYTE_PROFILE
 from sfu.wire.parameters import OPUS, VP8, IceParameters, TransportParameters
 from sfu.wire.rtp import build_rtp
 from sfu.wire.stun import binding_request
@@ -213,8 +214,8 @@ def test_a_closed_peer_leaves_nothing_behind() -> None:
     endpoint = server.endpoint
     assert not endpoint.peers
     assert not endpoint._by_address
-    assert not endpoint._by_username
-    assert not endpoint._pending
+    assert not endpoint._routes.by_username
+    assert not endpoint.pending
     server.time.run(60)
     assert len(server.rooms) == 0, "an empty room closes"
     assert endpoint.get_timer() is None, "nothing wants to be woken any more"
@@ -233,3 +234,37 @@ def test_datagrams_of_known_peers_may_be_garbage() -> None:
     server.time.step()
     assert alice.publisher.connected
     assert alice.publisher.peer in server.endpoint.peers
+
+
+@pytest.mark.parametrize(
+    ("profile", "elements"),
+    [
+        (ONE_BYTE_PROFILE, b"\x4f\x00\x00\x00"),  # id 4, 16 bytes
+        (TWO_BYTE_PROFILE, b"\x04\xff\x00\x00"),  # id 4, 255 bytes
+    ],
+)
+def test_authentic_rtp_with_a_forged_extension_length_is_counted_and_dropped(
+    profile: int, elements: bytes
+) -> None:
+    server = VirtualServer()
+    alice, bob = server.join("alice"), server.join("bob")
+    alice.publish(("v", "video", {96: VP8}))
+    client = bob.receive()
+    assert alice.publisher
+    sender = Sender(alice.publisher, mid="v", ssrc=1)
+    sender.frame(key=True)
+    server.time.run(0.1)
+    received = len(client.received)
+    forged = bytearray(
+        build_rtp(payload_type=96, sequence_number=3, timestamp=0, ssrc=1, payload=b"forged")
+    )
+    forged[0] |= 0x10  # RFC 3550 5.1: X, a header extension follows
+    forged[12:12] = profile.to_bytes(2) + (1).to_bytes(2) + elements
+    alice.publisher.send_rtp(bytes(forged))  # libsrtp looks at the length of the whole block alone
+    server.time.run(0.1)
+    assert server.endpoint.dropped["rtp"] == 1
+    assert len(client.received) == received
+    sender.frame()
+    server.time.run(0.1)
+    assert server.endpoint.dropped["rtp"] == 1
+    assert len(client.received) > received, "it goes on"

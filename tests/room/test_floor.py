@@ -6,11 +6,14 @@ from itertools import pairwise
 import pytest
 
 from sfu.config import Config
+from sfu.forward.allocation import Demand
+from sfu.room.decision_record import DecisionRecord
+from sfu.room.demands import Demands
 from sfu.room.events import SpeakersChanged
 from sfu.room.floor import MAX_SPEAKERS
 from sfu.room.media_settings import TrackSettings
 from sfu.room.permissions import Permissions
-from sfu.room.reception import Reception
+from sfu.room.subscription import Subscription
 from sfu.room.track import Track
 from sfu.wire.extensions import encode_audio_level
 from sfu.wire.parameters import OPUS, VP8
@@ -320,13 +323,13 @@ def test_a_change_of_speakers_decides_on_few_tracks(monkeypatch: pytest.MonkeyPa
     talk.watch("a")
     talk.run(2, "b")
     decided: list[str] = []
-    demand = Reception._demand
+    demand = Demands.demand
 
-    def count(reception: Reception, subscription: object, now: float) -> object:
-        decided.append(subscription.track.sid)  # type: ignore[attr-defined]
-        return demand(reception, subscription, now)  # type: ignore[arg-type]
+    def count(demands: Demands, about: Subscription, record: DecisionRecord, now: float) -> Demand:
+        decided.append(about.track.sid)
+        return demand(demands, about, record, now)
 
-    monkeypatch.setattr(Reception, "_demand", count)
+    monkeypatch.setattr(Demands, "demand", count)
     talk.run(2, "d")
     left_out = {talk.track(identity, "video").sid for identity in "efghij"}
     assert decided

@@ -177,7 +177,7 @@ def test_data_behind_the_end_of_its_own_handshake_keeps_its_place() -> None:
     assert caller.received == [], "the handshake is not done"
     server.endpoint.handle_timer(now=server.time.now)
     assert caller.received == [b"first", b"second"], "and now it waits for nobody else's"
-    assert len(server.endpoint._handshakes) == 21 - HANDSHAKES_A_TURN
+    assert len(server.endpoint._handshakes.queue) == 21 - HANDSHAKES_A_TURN
 
 
 def test_media_behind_the_end_of_its_handshake_is_not_lost() -> None:
@@ -213,7 +213,7 @@ def test_a_peer_that_ends_takes_along_what_waits_of_it() -> None:
     deliver(server, *hellos(callers))
     for caller in callers:
         server.endpoint.close_peer(caller.peer, now=server.time.now)
-    assert len(server.endpoint._handshakes) == 0
+    assert len(server.endpoint._handshakes.queue) == 0
     assert turns(server) == [[]]
 
 

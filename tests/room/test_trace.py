@@ -8,7 +8,8 @@ import pytest
 from sfu.congestion.estimator import BandwidthEstimator
 from sfu.room import trace as trace_module
 from sfu.room.media_settings import TrackSettings
-from sfu.room.trace import INTERVAL, SAMPLE_INTERVAL, TABLES, Trace
+from sfu.room.trace import INTERVAL, SAMPLE_INTERVAL, Trace
+from sfu.room.trace_format import TABLES
 from sfu.wire.rtcp import TransportFeedback, parse_compound
 from tests.support.story import Story
 from tests.support.traced import TracedScenario

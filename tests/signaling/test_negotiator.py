@@ -10,7 +10,8 @@ from sfu.room.participant import Participant
 from sfu.room.permissions import Permissions
 from sfu.wire.parameters import AV1, VP8
 from sfu.wire.sdp import parse_sdp
-from signaling.negotiator import PeerNegotiator, SubscriberNegotiator
+from signaling.negotiator import PeerNegotiator
+from signaling.subscriber_negotiator import SubscriberNegotiator
 from tests.support.descriptions import sample
 from tests.support.sessions import SessionServer
 

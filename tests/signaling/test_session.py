@@ -12,7 +12,7 @@ from sfu.config import Config, IceServer
 from sfu.errors import LimitError, LocalError, RemoteError
 from sfu.room.events import ChannelMessage, MediaStateChanged
 from signaling import messages
-from signaling.session import COMPLAINT_BURST
+from signaling.session_log import COMPLAINT_BURST
 from tests.support.descriptions import sample
 from tests.support.sessions import Message, SessionClient, SessionServer
 

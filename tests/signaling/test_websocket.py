@@ -334,7 +334,7 @@ async def test_a_client_that_falls_silent_is_given_up_and_may_come_back(
         silent = await net.open(autoping=False)  # it does not answer pings
         joined = await silent.request("join", room="room", identity="ann")
         participant = net.server.media.rooms.get("room").participants["ann"]
-        await until(lambda: participant._grace_timer is not None, "the server gives it up")
+        await until(lambda: participant._signaling.lost, "the server gives it up")
         again = await net.open()
         resumed = await again.request(
             "resume", sid=joined["participant"]["sid"], secret=joined["resume_secret"]
@@ -418,7 +418,7 @@ async def test_a_client_that_does_not_read_is_dropped_and_nobody_waits_for_it(
 
         await until(dropped, "the slow client is dropped", interval=0.0)
         participant = net.server.media.rooms.get("room").participants["slow"]
-        await until(lambda: participant._grace_timer is not None, "it may resume")
+        await until(lambda: participant._signaling.lost, "it may resume")
         assert (await ann.request("ping"))["type"] == "pong"
 
 
