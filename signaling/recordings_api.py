@@ -13,11 +13,13 @@ from sfu.errors import LocalError, ParseError, RemoteError
 from signaling.auth import Access, authorize
 from signaling.bodies import read_text
 from signaling.keys import CONFIG, SERVER
+from signaling.limits import check_names
 from signaling.messages import RecordingFileInfo, RecordingInfo
 from signaling.recording_descriptions import describe_file, describe_recording
 
 API = "/api/v1"
 JSON = "application/json"
+NOBODY = "api"  # who starts recordings without saying who they are
 # What is not here is for other programs than browsers, or for nobody.
 CONTENT_TYPES = {
     ".json": JSON,
@@ -98,11 +100,20 @@ async def _start(request: web.Request) -> web.Response:
     room = request.app[SERVER].rooms.get(name)
     if room is None:
         raise LocalError(f"There is no room {name!r}.", name="room_not_found")
-    recording = _manager(request).start(room, wanted, by=access.identity)
+    recording = _manager(request).start(room, wanted, by=_starter(request, access))
     response = _json(describe_recording(recording), status=201)
     mount = request.rel_url.raw_path.partition("/rooms/")[0]
     response.headers[hdrs.LOCATION] = f"{mount}/recordings/{recording.id}"
     return response
+
+
+def _starter(request: web.Request, access: Access) -> str:
+    """Who is told to have started it: the token's identity; without a token, whoever it says."""
+    by = access.identity
+    if access.token is None:
+        by = request.query.get("by", "")
+        check_names(request.app[CONFIG], by=by)
+    return by or NOBODY
 
 
 async def _get(request: web.Request) -> web.Response:

@@ -20,6 +20,7 @@ from signaling.tokens import AccessToken, VideoGrant, mint
 
 if TYPE_CHECKING:  # aiohttp is slow to import: `aiosfu --help` does without
     from signaling.messages import RecordingInfo
+    from signaling.record.client import RecordingClient
     from signaling.record.display import Display
     from signaling.record.session import Wishes
 
@@ -122,15 +123,24 @@ def record(
     Exit code: 0 when the recording is complete, 1 when it failed, 2 when it could not be started,
     130 when a second Ctrl-C did not wait for its end.
     """
+    from signaling.record.client import RecordingClient
     from signaling.record.display import display
 
+    by = by or _login_name()
     show = display(sys.stderr, quiet=quiet)
     try:
         make_token = _token_maker(
             token, room, by, {"api_key": api_key, "api_secret": api_secret}, config_file
         )
         recording = asyncio.run(
-            _run(url, make_token, room, _request(wanted), show, duration, as_json=as_json)
+            _run(
+                RecordingClient(url, make_token, by=by),
+                room,
+                _request(wanted),
+                show,
+                duration,
+                as_json=as_json,
+            )
         )
     except LocalError as error:
         show.close()
@@ -168,9 +178,7 @@ def _token_maker(
     config = load(given, environ=os.environ, file=config_file)
     if not config.api_key:
         return lambda: ""
-    claims = AccessToken(
-        identity=by or _login_name(), video=VideoGrant(room=room, room_record=True)
-    )
+    claims = AccessToken(identity=by, video=VideoGrant(room=room, room_record=True))
     return lambda: mint(
         claims, api_key=config.api_key, api_secret=config.api_secret, lifetime=TOKEN_LIFETIME
     )
@@ -184,8 +192,7 @@ def _login_name() -> str:
 
 
 async def _run(
-    url: str,
-    make_token: Callable[[], str],
+    client: "RecordingClient",
     room: str,
     request: RecordingRequest,
     show: "Display",
@@ -195,7 +202,6 @@ async def _run(
 ) -> "RecordingInfo":
     import msgspec
 
-    from signaling.record.client import RecordingClient
     from signaling.record.display import table
     from signaling.record.session import Wishes
     from signaling.record.session import record as run
@@ -204,7 +210,7 @@ async def _run(
     _listen(wishes)
     if duration is not None:
         asyncio.get_running_loop().call_later(duration, wishes.stop.set)
-    async with RecordingClient(url, make_token) as client:
+    async with client:
         recording = await run(client, room, request, display=show, wishes=wishes)
         if as_json:
             click.echo(msgspec.json.encode(recording))

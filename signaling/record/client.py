@@ -29,11 +29,13 @@ class RecordingClient:
     Args:
         url: Of the server, with the path that the application is mounted at.
         token: Makes the access token of each request; empty for none.
+        by: Who is told to start recordings where no token says who it is.
     """
 
-    def __init__(self, url: str, token: Callable[[], str]) -> None:
+    def __init__(self, url: str, token: Callable[[], str], *, by: str = "") -> None:
         self._url = url.rstrip("/")
         self._token = token
+        self._by = by
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "RecordingClient":
@@ -56,7 +58,8 @@ class RecordingClient:
             LocalError: The server refuses.
             ServerGoneError: It does not answer.
         """
-        path = f"/rooms/{quote(room, safe='')}/recordings"
+        query = f"?by={quote(self._by, safe='')}" if self._by else ""
+        path = f"/rooms/{quote(room, safe='')}/recordings{query}"
         return await self._ask("POST", path, RecordingInfo, msgspec.json.encode(request))
 
     async def get(self, recording: str) -> RecordingInfo:

@@ -1,6 +1,7 @@
 """`aiosfu record` against a real server."""
 
 import asyncio
+import getpass
 import io
 import json
 import signal
@@ -116,6 +117,19 @@ async def test_it_ends_by_itself_after_a_while_and_tells_as_json(
     assert (code, errors) == (0, "")
     recording = json.loads(output)
     assert (recording["state"], recording["started_by"]) == ("complete", "ann")
+
+
+async def test_a_server_without_tokens_is_told_who_it_is(tmp_path: Path) -> None:
+    async with (
+        running_server(recordings_dir=str(tmp_path)) as server,
+        clients_of(server.url) as clients,
+    ):
+        bob = await clients.join("a", "bob")
+        for by, told in ((("--by", "Desk"), "Desk"), ((), getpass.getuser())):
+            command = await Command.start("a", "--url", server.url, "--duration", "1", *by)
+            assert (await command.end())[0] == 0
+            complete = [one for one in bob.events if one["type"] == "recording_changed"][-1]
+            assert complete["recording"]["started_by"] == told
 
 
 async def test_what_the_server_refuses_is_one_line(server: RunningServer, alice: Client) -> None:

@@ -76,14 +76,15 @@ async def test_a_room_is_recorded_downloaded_and_deleted(dev: Api, tmp_path: Pat
     assert os.listdir(tmp_path) == []
     started = await dev.record()
     assert set(started) == set(RecordingInfo.__struct_fields__)
-    assert (started["state"], started["started_by"], started["mode"]) == ("starting", "", "tracks")
+    assert (started["state"], started["mode"]) == ("starting", "tracks")
+    assert started["started_by"] == "api", "nobody has said who it is"
     recording = started["id"]
     active = await changed(alice, "active", id=recording)
     assert active == {
         "id": recording,
         "mode": "tracks",
         "state": "active",
-        "started_by": "",
+        "started_by": "api",
         "started_at": started["started_at"],
         "error": "",
     }
@@ -155,6 +156,20 @@ async def test_participants_record_as_far_as_their_tokens_grant(guarded: Clients
     assert (await changed(bob, "complete"))["id"] == recording
     listed = (await alice.request("list_recordings"))["recordings"]
     assert [(one["id"], one["state"]) for one in listed] == [(recording, "complete")]
+
+
+async def test_who_starts_it_is_told_by_the_token_or_without_one_by_the_query(
+    dev: Api, guarded: Clients
+) -> None:
+    await dev.clients.join("a", "alice")
+    path = f"{OF_ROOM}?by=Desk%20%C3%BC"
+    assert (await dev.request("POST", path, json={}))[1]["started_by"] == "Desk ü"
+    tracks: dict[str, Any] = {"identities": ["bob"]}
+    for by, error in (("x" * 1000, (413, "too_large")), ("a%0Ab", (400, "bad_request"))):
+        assert await dev.refused("POST", f"{OF_ROOM}?by={by}", json=tracks) == error
+    await guarded.join(token=access_token("alice", **JOIN))
+    boss = Api(guarded, access_token("boss", **ADMIN))
+    assert (await boss.request("POST", path, json={}))[1]["started_by"] == "boss"
 
 
 async def test_recordings_of_other_rooms_are_none_of_ones_business(dev: Api) -> None:
