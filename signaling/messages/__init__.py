@@ -68,7 +68,6 @@ from signaling.messages.events import (
     TrackUpdated,
 )
 from signaling.messages.media import (
-    CAUSES,
     AnnouncedLayer,
     AnnouncedLayers,
     Bitrate,
@@ -128,7 +127,6 @@ from signaling.messages.requests import (
 )
 
 __all__ = [
-    "CAUSES",
     "CLIENT_MESSAGES",
     "CLOSE_CODES",
     "DISCONNECT_REASONS",

@@ -1,6 +1,6 @@
 """The objects that tell of the quality of media: layers, what was wanted of them, and why not."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -27,7 +27,6 @@ Cause = Literal[
     "unsubscribed",
     "limit_reached",
 ]
-CAUSES: tuple[str, ...] = get_args(Cause)
 
 
 class AnnouncedLayer(Shared, frozen=True, kw_only=True):
