@@ -86,7 +86,6 @@ class _Group:
         if flow is None:
             flow = self.flows[ssrc] = Flow(ssrc)
         flow.add(forwarder)
-        forwarder.enter(flow)
 
     def everyone(self) -> list[Forwards]:
         """All forwarders."""

@@ -29,16 +29,13 @@ class Forwards(Protocol):
     def following(self) -> int | None:
         """The stream whose packets it sends as they come; None while it has to look at each."""
 
-    @property
-    def first(self) -> int:
-        """Lowest index of that stream that `numbers` are right for, and that can still be sent."""
+    def enter(self, flow: "Flow") -> tuple[Numbers, int]:
+        """What this flow sends is sent to this subscriber, from now on.
 
-    @property
-    def numbers(self) -> Numbers:
-        """What to add to indexes and timestamps, and the SSRC to send under."""
-
-    def enter(self, flow: "Flow") -> None:
-        """What this flow sends is sent to this subscriber, from now on."""
+        Returns:
+            How to number it, and the lowest index that this is right for and that can still be
+            sent.
+        """
 
     def leave(self) -> None:
         """The flow sends it no more; nothing happens when there is none."""
@@ -105,8 +102,9 @@ class Flow:
         """Send to this one too."""
         lane = forwarder.lane
         self.members.append(forwarder)
-        self._places.append((lane.pieces, lane, forwarder.numbers))
-        self.first = max(self.first, forwarder.first)
+        numbers, first = forwarder.enter(self)
+        self._places.append((lane.pieces, lane, numbers))
+        self.first = max(self.first, first)
 
     def remove(self, forwarder: Forwards) -> None:
         """Send to this one no more."""

@@ -1,17 +1,17 @@
-"""What one m-line's receiver reports: loss, jitter and the time of a round trip."""
+"""What one m-line's sender and receiver report: loss, jitter and the time of a round trip."""
 
 from collections import OrderedDict
 
-from sfu.wire.ntp import middle32
+from sfu.wire.ntp import middle32, to_ntp
 from sfu.wire.parameters import Kind
-from sfu.wire.rtcp import ReportBlock
+from sfu.wire.rtcp import ReportBlock, SenderReport
 
 REMEMBERED = 8  # sender reports; a receiver answers one of the last few
 MAX_ROUND_TRIP = 10.0  # s; more is a mistake
 
 
 class Reports:
-    """The receiver's side of one stream (RFC 3550 6.4.1).
+    """Reports on one stream that we send (RFC 3550 6.4.1).
 
     Attributes:
         fraction_lost: Of the last interval, 0 to 1.
@@ -26,11 +26,31 @@ class Reports:
         self._clock_rate = 90000 if kind == "video" else 48000
         self._sent: OrderedDict[int, float] = OrderedDict()
 
-    def sent(self, ntp_time: int, *, now: float) -> None:
-        """A sender report with this NTP time goes out."""
+    def write(
+        self, *, ssrc: int, seconds: float, timestamp: int, packets: int, octets: int, now: float
+    ) -> SenderReport:
+        """The sender report that goes out now.
+
+        Args:
+            ssrc: Of the stream.
+            seconds: Wall-clock time of a moment.
+            timestamp: RTP timestamp of the same moment, of any size.
+            packets: Sent so far.
+            octets: Their payload bytes.
+            now: Monotonic seconds.
+        """
+        ntp_time = to_ntp(seconds)
         self._sent[middle32(ntp_time)] = now
         if len(self._sent) > REMEMBERED:
             self._sent.popitem(last=False)
+        return SenderReport(
+            ssrc=ssrc,
+            ntp_time=ntp_time,
+            rtp_time=timestamp & 0xFFFFFFFF,
+            packet_count=packets & 0xFFFFFFFF,
+            octet_count=octets & 0xFFFFFFFF,
+            reports=(),
+        )
 
     def receive(self, block: ReportBlock, *, now: float) -> None:
         """Take what the receiver says."""
