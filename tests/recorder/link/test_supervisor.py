@@ -8,14 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import pytest
 
 from recorder.files.manifest import Manifest
 from recorder.files.manifest_file import FILE_NAME, ManifestFile
-from recorder.files.recovery import recover
 from recorder.folders import folder_of
 from recorder.link import supervisor as module
 from recorder.link.messages import StartRecording, StatusIs, StopRecording, ToServer, TrackCame
@@ -133,43 +131,6 @@ async def test_a_room_is_recorded_through_the_death_of_the_recorder(tmp_path):
     check_media(made.folder, manifest)
     starts = [track.segments[0].start for track in manifest.tracks]
     assert all(abs(one - other) < 1.0 for one, other in pairwise(starts))
-
-
-async def test_whenever_a_recorder_is_killed_at_most_two_seconds_are_lost(tmp_path):
-    """Four of them, each at a moment of its own.
-
-    They say each second how far they are, and one second before that is in the file for sure.
-    """
-    rng = Random(1)
-    camera = ExactCamera()
-    orders = [order(tmp_path, f"RC_{number}", started_at=time.time()) for number in range(4)]
-    told: dict[str, float] = {}
-
-    def hear(said: ToServer) -> None:
-        if isinstance(said, StatusIs) and said.status.bytes:
-            told[said.status.id] = said.status.duration
-
-    processes = [RecorderProcess(hear, lambda: None) for _ in orders]
-    info = TrackInfo("TR_v", "PA_ann", "ann", "video", "camera")
-    for one, process in zip(orders, processes, strict=True):
-        process.link.tell(StartRecording(one, WALL_OFFSET))
-        tap = TrackTap(camera, process.link, one.id, wall_offset=WALL_OFFSET)
-        process.link.tell(TrackCame(one.id, tap.handle, info, time.time()))
-        camera.taps.append(tap)
-    sending = asyncio.create_task(camera.run())
-    await until(lambda: len(told) == len(orders), "all of them write", deadline=60)
-    for process in processes:
-        await asyncio.sleep(rng.uniform(0, 1.0))
-        os.kill(process.pid, signal.SIGKILL)
-    for process in processes:
-        await process.close()
-    sending.cancel()
-    for one in orders:
-        manifest = recover(folder_of(one))
-        assert manifest.state == "complete"
-        ((segment,),) = [track.segments for track in manifest.tracks]
-        assert segment.start + segment.duration > told[one.id] - 1.0
-        assert decode(folder_of(one) / segment.file)
 
 
 async def test_several_recordings_share_a_process_which_ends_with_the_last(tmp_path):
