@@ -3,9 +3,9 @@
  * @module
  */
 
-import { copyLink } from "./clipboard.js";
 import { create, label } from "./dom.js";
 import { icon, setIcon } from "./icons.js";
+import { copyLink } from "./links.js";
 import {
   explainKind,
   explainState,
@@ -42,7 +42,7 @@ export class RecordingItem {
   #delete = button("delete", "Delete");
   element = create(
     "li",
-    { class: "stream recording-item" },
+    { class: "stream recording-item", attributes: { tabindex: "-1" } },
     create("p", { class: "recording-head" }, this.#title, this.#state),
     this.#facts,
     this.#kind,
@@ -93,7 +93,9 @@ export class RecordingItem {
     this.#trouble.hidden = !this.#trouble.textContent;
     this.#live.hidden = !info.hls;
     this.#files.hidden = !ended || bytes === 0;
+    const focused = document.activeElement === this.#stop;
     this.#stop.hidden = ended || state === "finishing";
+    if (focused && this.#stop.hidden) this.element.focus(); // else the page would begin anew
     this.#delete.hidden = !ended;
   }
 

@@ -48,6 +48,7 @@ export class RecordingPanel {
     this.#try(async () => {
       await this.#room.startRecording(request);
       await this.#look();
+      this.#title.focus(); // the form has gone, and the newest one is below
     }),
   );
   #room;

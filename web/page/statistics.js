@@ -131,7 +131,7 @@ function receivedItem(title, track, figures, info) {
   line(item, (figures && showStream(figures)) || nothing, "stream-figures");
   if (!info) return item;
   const layers = showLayers(info);
-  if (layers.length > 1) item.append(create("span", { class: "layers" }, ...layers.map(chip)));
+  if (layers.length > 1) item.append(sizes(layers.map(chip)));
   line(item, explainChoice(info, Date.now() / 1000), "stream-reason");
   return item;
 }
@@ -156,6 +156,16 @@ function sentItem(track, sent) {
     if (active && figures?.limit) line(item, explainLimit(figures.limit), "stream-reason");
   }
   return item;
+}
+
+/**
+ * Their looks tell what becomes of them, and their titles.
+ * @param {HTMLElement[]} chips
+ */
+function sizes(chips) {
+  const text = chips.map(({ title }) => title).join("; ");
+  const attributes = { role: "img", "aria-label": `Sizes: ${text}` };
+  return create("span", { class: "layers", attributes }, ...chips);
 }
 
 /**

@@ -1,14 +1,16 @@
 /**
- * The link to the room, to be given to others.
+ * Links to be given to others: the one to the room above all.
  * @module
  */
 
-import { copyLink } from "./clipboard.js";
 import { byId } from "./dom.js";
+import { setIcon } from "./icons.js";
 import { toast } from "./toasts.js";
 import { explainLink } from "./words.js";
 
-/** The buttons that copy it. */
+const COPIED_TIME = 2_000; // ms
+
+/** The buttons that copy the one to the room. */
 export class RoomLink {
   #buttons = [...document.querySelectorAll("button")].filter(({ classList }) =>
     classList.contains("copy-link"),
@@ -43,4 +45,21 @@ export class RoomLink {
       toast(`The link to this room: ${this.#link}${hint}`); // to be copied from here
     }
   }
+}
+
+/**
+ * Copies a link; the button shows it for a moment.
+ * @param {string} link
+ * @param {HTMLElement} button
+ * @returns {Promise<boolean>} false: pages over plain http have no clipboard
+ */
+export async function copyLink(link, button) {
+  try {
+    await navigator.clipboard.writeText(link);
+  } catch {
+    return false;
+  }
+  setIcon(button, "done");
+  setTimeout(() => setIcon(button, "link"), COPIED_TIME);
+  return true;
 }
