@@ -91,7 +91,7 @@ export class RecordingItem {
     write(this.#kind, explainKind(info));
     write(this.#trouble, explainTrouble(info));
     this.#trouble.hidden = !this.#trouble.textContent;
-    this.#live.hidden = !info.hls;
+    this.#live.hidden = !info.hls || state === "finishing";
     this.#files.hidden = !ended || bytes === 0;
     const focused = document.activeElement === this.#stop;
     this.#stop.hidden = ended || state === "finishing";

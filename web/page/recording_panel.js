@@ -47,8 +47,10 @@ export class RecordingPanel {
   #form = new RecordingForm((request) =>
     this.#try(async () => {
       await this.#room.startRecording(request);
+      this.#form.running = true;
+      this.#title.scrollIntoView(); // the newest one comes below it
+      this.#title.focus();
       await this.#look();
-      this.#title.focus(); // the form has gone, and the newest one is below
     }),
   );
   #room;
