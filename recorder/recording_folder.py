@@ -88,6 +88,7 @@ class RecordingFolder:
         Raises:
             OSError: The disk failed: the manifest may say less than there is.
         """
+        self.warning = ""  # it has come to pass, or does not matter any more
         chronicle = self.chronicle
         failed = reason not in COMPLETE
         if failed:

@@ -6,6 +6,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+MEBIBYTE = 2**20  # bytes
+STEPS = 8  # warnings between twice the floor and the floor
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -167,6 +169,11 @@ class DiskGuard:
         if free < self._floor:
             raise DiskFullError(self._path)
         if free < 2 * self._floor:
-            mebibytes = free // 2**20
-            return DiskSpace(free, f"only {mebibytes} MiB are left on the disk")
+            step = max(1, self._floor // STEPS)  # news is only what makes a difference
+            left = free // step * step / MEBIBYTE
+            return DiskSpace(
+                free,
+                f"only {left:.3g} MiB are left on the disk: "
+                f"the recording ends at {self._floor / MEBIBYTE:.3g} MiB",
+            )
         return DiskSpace(free, "")

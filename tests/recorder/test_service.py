@@ -209,6 +209,7 @@ def test_a_disk_that_becomes_full_ends_the_recording_with_what_was_kept(small_di
     assert any("MiB are left" in status.warning for status in server.statuses())
     last = server.statuses()[-1]
     assert last.error.startswith(f"{NO_SPACE}; kept: 1 files")
+    assert last.warning == "", "it has come to pass"
     manifest = ManifestFile(folder_of(wanted) / FILE_NAME).load()
     assert (manifest.state, manifest.errors) == ("failed", [NO_SPACE])
     (segment,) = manifest.segments()

@@ -2,12 +2,13 @@ import errno
 import os
 import shutil
 from dataclasses import replace
+from itertools import count
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from recorder.files.chronicle import Chronicle
-from recorder.files.disk import DiskFile, DiskFullError, DiskGuard, disk_error
+from recorder.files.disk import STEPS, DiskFile, DiskFullError, DiskGuard, disk_error
 from recorder.files.manifest import Segment
 from recorder.files.manifest_file import FILE_NAME, ManifestFile
 from recorder.files.muxer import PIECE
@@ -97,10 +98,28 @@ def test_a_disk_warns_before_it_is_full(small_disk: Path) -> None:
     assert guard.check().free == free
     assert guard.check().warning == ""
     fill(small_disk / "half", free // 2)
-    assert guard.check().warning == "only 2 MiB are left on the disk"
+    assert guard.check().warning == (
+        "only 2 MiB are left on the disk: the recording ends at 1.33 MiB"
+    )
     fill(small_disk / "more", free // 4)
     with pytest.raises(DiskFullError):
         guard.check()
+
+
+def test_a_disk_that_fills_slowly_warns_a_few_times(small_disk: Path) -> None:
+    guard = DiskGuard(small_disk, shutil.disk_usage(small_disk).free // 3)
+    warnings: list[str] = []
+
+    def fill_up() -> None:
+        for number in count():
+            fill(small_disk / str(number), 8192)
+            warnings.append(guard.check().warning)
+
+    with pytest.raises(DiskFullError):
+        fill_up()
+
+    assert len(warnings) > 200
+    assert 5 < len(set(warnings)) <= STEPS + 2
 
 
 def test_after_an_error_a_file_takes_no_more(small_disk: Path) -> None:
