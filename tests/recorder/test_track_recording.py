@@ -169,24 +169,13 @@ def test_other_formats_and_templates(tmp_path):
     assert len(decode(path)) == 30
 
 
-def test_an_empty_room_and_a_track_of_one_packet(tmp_path):
+def test_an_empty_room(tmp_path):
     playing = Playing(order(tmp_path))
+    playing.run_to(START + 3)
     manifest = playing.stop("room_ended")
-    assert (manifest.state, manifest.tracks) == ("complete", [])
-
-    playing = Playing(order(tmp_path, "RC_2"))
-    playing.add("audio")
-    playing.add("video")
-    (packet,) = audio_packets(encode_audio(1))
-    playing.refer(packet, START, kind="audio")
-    playing.recording.receive(SID["audio"], [packet], now=START)
-    delta = video_packets(VP8, encode_video(VP8, 10))[5]
-    playing.refer(delta[0], START)
-    playing.recording.receive(SID["video"], delta, now=START)
-    manifest = playing.stop()
-    assert len(files(manifest, playing.order, "audio")) == 1
-    assert files(manifest, playing.order, "video") == []
-    assert playing.recording.status().state == "complete"
+    assert (manifest.state, manifest.tracks, manifest.errors) == ("complete", [], [])
+    assert manifest.duration == pytest.approx(4.0)
+    assert [path.name for path in folder_of(playing.order).glob("[!.]*")] == [FILE_NAME]
 
 
 def test_a_full_disk_is_told_before_and_kept_apart(tmp_path):
@@ -330,23 +319,6 @@ def test_48_participants(tmp_path):
     for kind, count in (("video", 15), ("audio", 25)):
         for path in files(manifest, playing.order, kind):
             assert len(packets(path)) == count
-
-
-def test_times_go_on_where_timestamps_jump(tmp_path):
-    playing = Playing(order(tmp_path))
-    playing.add("video")
-    video = video_packets(VP8, encode_video(VP8, 90))
-    playing.refer(video[0][0], START)
-    jumped = [
-        [replace(packet, timestamp=(packet.timestamp + (7 << 29)) & 0xFFFFFFFF) for packet in unit]
-        for unit in video[40:]
-    ]
-    playing.play(("video", START, 1 / FPS, [*video[:40], *jumped]))
-    manifest = playing.stop()
-    (segment,) = manifest.segments()
-    times = [time for time, _ in packets(folder_of(playing.order) / segment.file)]
-    assert times == pytest.approx([number / FPS for number in range(90)], abs=0.05)
-    assert segment.duration == pytest.approx(89 / FPS, abs=0.05)
 
 
 def test_what_was_muted_when_a_process_died_has_no_gap(tmp_path):
