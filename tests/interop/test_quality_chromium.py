@@ -94,7 +94,9 @@ def check_healthy(*tabs: Tab) -> None:
         assert tab.errors == []
 
 
-@pytest.mark.parametrize(("codec", "mode"), [("VP8", "L1T3"), ("VP9", "L1T1"), ("H264", None), ("AV1", "L1T1")])
+@pytest.mark.parametrize(
+    ("codec", "mode"), [("VP8", "L1T3"), ("VP9", "L1T1"), ("H264", None), ("AV1", "L1T1")]
+)
 async def test_tile_chooses_among_simulcast_layers(
     chromium: Chromium, server: RunningServer, codec: str, mode: str | None
 ) -> None:
