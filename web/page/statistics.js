@@ -147,14 +147,17 @@ function sentItem(track, sent) {
   const streams = sent.filter(({ mid }) => mid && mid === transceiver?.mid);
   const { height = 0 } = track.mediaStreamTrack?.getSettings() ?? {};
   const encodings = transceiver?.sender.getParameters().encodings ?? [];
+  /** The same for all of them, mostly. @type {Set<string>} */
+  const limits = new Set();
   for (const { rid, active, scaleResolutionDownBy = 1 } of encodings) {
     const figures = streams.find((one) => one.rid === (rid ?? ""));
     const flows = figures && showStream(figures);
     const size = height ? `${Math.floor(height / scaleResolutionDownBy)}p: ` : "";
     const text = active ? flows || `${size}nothing is sent` : `${size}off, nobody needs it`;
     line(item, text, active && flows ? "stream-figures" : "stream-figures off");
-    if (active && figures?.limit) line(item, explainLimit(figures.limit), "stream-reason");
+    if (active && figures?.limit) limits.add(figures.limit);
   }
+  for (const limit of limits) line(item, explainLimit(limit), "stream-reason");
   return item;
 }
 
