@@ -3,9 +3,7 @@
 from collections import deque
 
 from sfu.congestion.pacer import BurstPacer
-from sfu.forward.run import Item, Numbers, Run
-
-Piece = tuple[Run, Numbers]
+from sfu.forward.run import Piece
 
 
 class Backlog:
@@ -20,7 +18,7 @@ class Backlog:
     def __init__(self) -> None:
         self.media: deque[Piece] = deque()
         self._size = 0  # bytes of it
-        self._repairs: deque[tuple[Item, Numbers]] = deque()
+        self._repairs: deque[Piece] = deque()
         self._pacer = BurstPacer()
 
     def __bool__(self) -> bool:
@@ -32,9 +30,9 @@ class Backlog:
         self.media.append(piece)
         self._size += piece[0].size
 
-    def add_repair(self, item: Item, numbers: Numbers) -> None:
+    def add_repair(self, piece: Piece) -> None:
         """A packet that is sent again waits behind all media."""
-        self._repairs.append((item, numbers))
+        self._repairs.append(piece)
 
     def clear(self) -> None:
         """Nothing of it is sent any more."""
@@ -47,9 +45,7 @@ class Backlog:
         self._pacer.budget(now=now, estimate=estimate)
         self._pacer.spent(size)
 
-    def take(
-        self, *, now: float, estimate: float
-    ) -> tuple[list[Piece], list[tuple[Item, Numbers]]]:
+    def take(self, *, now: float, estimate: float) -> tuple[list[Piece], list[Piece]]:
         """Take out the media, and then the repairs, that may leave now at so many bit/s."""
         media, pacer = self.media, self._pacer
         budget = pacer.budget(now=now, estimate=estimate, queued=self._size)
@@ -71,11 +67,10 @@ class Backlog:
             ready.append((run, numbers))
             spent += total
         self._size -= spent
-        repairs: list[tuple[Item, Numbers]] = []
+        repairs: list[Piece] = []
         while self._repairs and not media and spent < budget:
-            item, numbers = self._repairs.popleft()
-            repairs.append((item, numbers))
-            spent += item[1]
+            repairs.append(self._repairs.popleft())
+            spent += repairs[-1][0].size
         pacer.spent(spent)
         return ready, repairs
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from sfu.forward.lane import Lane
 from sfu.forward.layout import HeaderLayout
-from sfu.forward.run import Numbers, Run
+from sfu.forward.run import Numbers, Piece, Run
 from sfu.transport.srtp import SEND_WINDOW
 from sfu.wire.rtp import RtpPacket
 
@@ -96,7 +96,7 @@ class Flow:
         self.highest = self.key_index = -1
         self.last: RtpPacket | None = None
         self.last_time = 0.0
-        self._places: list[tuple[list[tuple[Run, Numbers]], Lane, Numbers]] = []
+        self._places: list[tuple[list[Piece], Lane, Numbers]] = []
 
     def add(self, forwarder: Forwards) -> None:
         """Send to this one too."""

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from struct import Struct
 
 from sfu.congestion.pacer import BURST, BURST_TIME, FACTOR
-from sfu.forward.backlog import Backlog, Piece
+from sfu.forward.backlog import Backlog
 from sfu.forward.layout import Picture
 from sfu.forward.repair_budget import RepairBudget
-from sfu.forward.run import Item, Numbers, Shifts
+from sfu.forward.run import Piece, Shifts
 from sfu.timers import Timer, Timers
 from sfu.transport.outbox import Outbox
 from sfu.transport.transport import Transport
@@ -39,6 +39,7 @@ class Lane:
         "_allowance",
         "_backlog",
         "_estimate",
+        "_held",
         "_outbox",
         "_timer",
         "_timers",
@@ -68,6 +69,7 @@ class Lane:
         self._estimate = 0.0  # bit/s; 0 where nobody knows, and nothing is paced
         self._allowance = 0.0  # bytes that may leave at once
         self._backlog = Backlog()
+        self._held = self._backlog.media  # each flush looks at it
         self._timer: Timer | None = None
 
     def estimated(self, bitrate: float) -> None:
@@ -96,12 +98,10 @@ class Lane:
         """Write what waits, and forget it."""
         pieces = self.pieces
         try:
-            held = self._backlog.media
-            if len(pieces) == 1 and len(pieces[0][0].sizes) == 1 and not held:
-                run, numbers = pieces[0]
-                self._write_one(run.items[0], numbers, now)
+            if len(pieces) == 1 and len(pieces[0][0].sizes) == 1 and not self._held:
+                self._write_one(pieces[0], now)
             elif self._estimate and (
-                held or sum([run.size for run, _ in pieces]) > self._allowance
+                self._held or sum([run.size for run, _ in pieces]) > self._allowance
             ):
                 self._hold(pieces, now)
             else:
@@ -109,15 +109,14 @@ class Lane:
         finally:
             pieces.clear()
 
-    def send(self, item: Item, numbers: Numbers, *, now: float, cluster: int = 0) -> bool:
+    def send(self, piece: Piece, *, now: float, cluster: int = 0) -> bool:
         """Send what is no fresh media: a packet sent again, or of a probe.
 
         It counts as sent when the next large frame is paced. What is sent again waits behind media
         that is held back; a probe gives way.
 
         Args:
-            item: The packet.
-            numbers: What to change in it.
+            piece: One packet.
             now: Monotonic seconds.
             cluster: Number of the probe that it is part of, 0 for none.
 
@@ -128,10 +127,10 @@ class Lane:
             if self._backlog:
                 if cluster:
                     return False
-                self._backlog.add_repair(item, numbers)
+                self._backlog.add_repair(piece)
                 return True
-            self._backlog.note_sent(item[1], now=now, estimate=self._estimate)
-        return self._write_one(item, numbers, now, cluster)
+            self._backlog.note_sent(piece[0].size, now=now, estimate=self._estimate)
+        return self._write_one(piece, now, cluster)
 
     # -- pacing
 
@@ -152,8 +151,8 @@ class Lane:
         media, repairs = self._backlog.take(now=now, estimate=self._estimate)
         for piece in media:
             self._write_all([piece], now)
-        for item, numbers in repairs:
-            self._write_one(item, numbers, now)
+        for piece in repairs:
+            self._write_one(piece, now)
         when = self._backlog.next_time()
         if when is not None:
             self._timer = self._timers.call_at(max(when, now), self._drain)
@@ -216,7 +215,7 @@ class Lane:
             self.on_sent(first, wire_sizes, now, self.cluster)
         return True
 
-    def _write_one(self, item: Item, numbers: Numbers, now: float, cluster: int = 0) -> bool:
+    def _write_one(self, piece: Piece, now: float, cluster: int = 0) -> bool:
         """As `_write` for one packet: of fifty people's audio, that is what there is to be sent.
 
         Returns:
@@ -226,8 +225,8 @@ class Lane:
         srtp, address = transport.srtp, transport.address
         if srtp is None or address is None:
             return False
-        data, size, index, timestamp, sequence_offset, picture = item
-        shift, timestamp_shift, ssrc, shifts = numbers
+        run, (shift, timestamp_shift, ssrc, shifts) = piece
+        data, size, index, timestamp, sequence_offset, picture = run.items[0]
         wire_size = size + srtp.overhead
         start = outbox.reserve(wire_size)
         view = outbox.view
@@ -245,7 +244,7 @@ class Lane:
             transport.transport_sequence = sequence + 1
         if shifts is not None and picture is not None:
             _patch_picture(view, start, picture, shifts)
-        if not srtp.protect_run(outbox.base, start, (size,)):
+        if not srtp.protect_run(outbox.base, start, run.sizes):
             return False
         outbox.commit_one(address, start, wire_size)
         self.octets += wire_size

@@ -8,7 +8,7 @@ from sfu.forward.layout import HeaderLayout, Template
 from sfu.forward.munger import SequenceMunger
 from sfu.forward.projection.base import NO_PATCH, Patch, PlainProjection, Projection
 from sfu.forward.resends import Resends
-from sfu.forward.run import Item
+from sfu.forward.run import single_run
 from sfu.wire.extensions import encode_abs_send_time
 from sfu.wire.rtp import RtpPacket
 
@@ -126,26 +126,18 @@ class Repair:
             self.note_extensions(extensions)
             if sent < self._plain_from or patch.marker or patch.descriptor is not None:
                 return False
-            return self._lane.send(
-                (bytes(data), len(data), sent, packet.timestamp, 0, None),
-                (0, timestamp_offset, self._ssrc, None),
-                now=now,
-            )
+            again = single_run(packet, bytes(data), sent, 0)
+            return self._lane.send((again, (0, timestamp_offset, self._ssrc, None)), now=now)
         start = template.payload_offset
         data[start:start] = (sent & 0xFFFF).to_bytes(2)
         data[1] = (data[1] & 0x80) | rtx_payload_type
         if template.send_time_offset:
             offset = template.send_time_offset
             data[offset : offset + 3] = encode_abs_send_time(now)
-        item = self._numbered(data, packet.timestamp, template.sequence_offset)
-        numbers = (0, timestamp_offset, self._rtx_ssrc, None)
-        return self._lane.send(item, numbers, now=now, cluster=cluster)
-
-    def _numbered(self, data: bytearray, timestamp: int, sequence_offset: int) -> Item:
-        """The next packet of the retransmission stream."""
+        again = single_run(packet, bytes(data), self._rtx_sequence, template.sequence_offset)
         self._rtx_sequence += 1
-        index = self._rtx_sequence - 1
-        return bytes(data), len(data), index, timestamp, sequence_offset, None
+        numbers = (0, timestamp_offset, self._rtx_ssrc, None)
+        return self._lane.send((again, numbers), now=now, cluster=cluster)
 
     # -- probes
 
@@ -188,13 +180,15 @@ class Repair:
         payload_type = next(iter(self._layout.rtx.values()), None)
         if self._rtx_ssrc is None or payload_type is None:
             return 0
+        empty = RtpPacket(payload_type, 0, 0, self._rtx_ssrc, b"")
         numbers = (0, 0, self._rtx_ssrc, None)
         total = 0
         while total < size:
             header, sequence_offset = self._layout.padding_header(payload_type, now)
-            data = bytearray(header) + bytes(PADDING - 1) + bytes((PADDING,))
-            item = self._numbered(data, 0, sequence_offset)
-            if not self._lane.send(item, numbers, now=now, cluster=cluster):
+            data = header + bytes(PADDING - 1) + bytes((PADDING,))
+            padding = single_run(empty, data, self._rtx_sequence, sequence_offset)
+            self._rtx_sequence += 1
+            if not self._lane.send((padding, numbers), now=now, cluster=cluster):
                 break
             total += PADDING
         return total

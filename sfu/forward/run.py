@@ -51,6 +51,10 @@ class Run:
         return replace(self, items=self.items[start:end], sizes=sizes, size=sum(sizes))
 
 
+Piece = tuple[Run, Numbers]
+"""What to send to one subscriber, and how."""
+
+
 def single_run(packet: RtpPacket, data: bytes, index: int, sequence_offset: int) -> Run:
     """A packet that was written for one subscriber alone, to be sent under this index."""
     size = len(data)

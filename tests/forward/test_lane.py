@@ -2,7 +2,7 @@
 
 from sfu.congestion.pacer import BURST
 from sfu.forward.lane import Lane
-from sfu.forward.run import single_run
+from sfu.forward.run import Piece, single_run
 from sfu.timers import Timers
 from sfu.transport.outbox import Outbox
 from sfu.wire.rtp import build_rtp, parse_rtp
@@ -31,21 +31,21 @@ class Way:
         self.left: list[int] = []  # SSRCs
         self.index = 0
 
-    def packet(self, ssrc: int, size: int = SIZE) -> bytes:
+    def piece(self, ssrc: int, size: int) -> Piece:
         self.index += 1
-        return build_rtp(
+        data = build_rtp(
             payload_type=96,
             sequence_number=self.index,
             timestamp=0,
             ssrc=ssrc,
             payload=bytes(size),
         )
+        run = single_run(parse_rtp(data, arrival=self.now), data, self.index, 0)
+        return run, (0, 0, ssrc, None)
 
     def add(self, ssrc: int, size: int) -> None:
         """A packet of media, for the next flush."""
-        data = self.packet(ssrc, size)
-        run = single_run(parse_rtp(data, arrival=self.now), data, self.index, 0)
-        self.lane.add((run, (0, 0, ssrc, None)))
+        self.lane.add(self.piece(ssrc, size))
 
     def frame(self, packets: int) -> None:
         """Media, all at once."""
@@ -56,9 +56,7 @@ class Way:
 
     def send(self, ssrc: int, *, cluster: int = 0) -> bool:
         """What is no fresh media."""
-        data = self.packet(ssrc)
-        item = (data, len(data), self.index, 0, 0, None)
-        sent = self.lane.send(item, (0, 0, ssrc, None), now=self.now, cluster=cluster)
+        sent = self.lane.send(self.piece(ssrc, SIZE), now=self.now, cluster=cluster)
         self.take()
         return sent
 
