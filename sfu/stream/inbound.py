@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
+from sfu.stream.bitrate_meter import BitrateMeter
+from sfu.stream.frame_tracker import FrameTracker
 from sfu.stream.inbound_stats import InboundStats
 from sfu.stream.keyframe_requester import KeyFrameRequester
-from sfu.stream.layer_meter import LayerMeter
-from sfu.stream.layer_tracker import BitrateMeter
+from sfu.stream.loss_repair import LossRepair
 from sfu.stream.nack_generator import NackGenerator
 from sfu.stream.packet_cache import PacketCache
 from sfu.stream.receiver_report import ReceptionStatistics
@@ -13,13 +14,9 @@ from sfu.stream.sender_report import RtpClock, SenderClock
 from sfu.stream.sequence_tracker import SequenceTracker
 from sfu.wire.ntp import from_ntp, middle32
 from sfu.wire.parameters import Codec, Kind
-from sfu.wire.payload import frame_size_reader, key_frame_detector, layer_sizes
-from sfu.wire.payload.frame_reader import FrameReader
+from sfu.wire.payload import key_frame_detector
 from sfu.wire.rtcp import ReportBlock, SenderReport
 from sfu.wire.rtp import RtpPacket
-
-RECENT_TIME = 2.0  # s; whoever begins with a key frame that old sees two seconds run past
-RECENT_PACKETS = 400  # that are sent at once to whoever begins
 
 _Format = tuple[Codec, Callable[[bytes], bool] | None]
 
@@ -38,10 +35,9 @@ class InboundStream:
             beyond repair or the source restarts, so look at its `next_time` after each batch.
         bitrate: Of the media, without packets that are only padding.
         layers: Of video, what each spatial and temporal layer takes.
-        width: Pixels of the newest key frame, 0 while unknown.
-        height: Likewise.
-        layer_sizes: Those of its spatial layers, from the lowest; empty where they are not told.
         clock: When frames were sampled.
+        reception: What receiver reports tell of it.
+        restarts: How often the source jumped to other sequence numbers, and perhaps timestamps.
     """
 
     __slots__ = (
@@ -49,31 +45,23 @@ class InboundStream:
         "_duplicates",
         "_formats",
         "_frames",
-        "_key_frame_timestamp",
-        "_key_frames",
-        "_key_index",
-        "_key_time",
-        "_nack",
-        "_nacks_sent",
         "_octets",
         "_packets",
+        "_repair",
         "_repaired",
-        "_restarts",
         "_sequence",
-        "_statistics",
         "bitrate",
         "cache",
         "clock",
         "codec",
-        "height",
         "key_frames",
         "kind",
-        "layer_sizes",
         "layers",
+        "reception",
+        "restarts",
         "rid",
         "rtx_ssrc",
         "ssrc",
-        "width",
     )
 
     def __init__(
@@ -110,21 +98,19 @@ class InboundStream:
         self.cache = PacketCache(cache_size)
         self.key_frames = KeyFrameRequester()
         self.bitrate = BitrateMeter()
-        self.layers = LayerMeter()
-        self.width = self.height = 0
-        self.layer_sizes: tuple[tuple[int, int], ...] = ()
         self.clock = RtpClock(sender_clock=sender_clock, clock_rate=clock_rate)
+        self.reception = ReceptionStatistics(clock_rate=clock_rate)
+        self.restarts = 0
         self._sequence = SequenceTracker()
-        self._statistics = ReceptionStatistics(clock_rate=clock_rate)
-        self._nack = NackGenerator(limit=self.cache.size) if nack else None
+        self._frames = FrameTracker(dependency_descriptor)
+        self.layers = self._frames.layers
+        self._repair = LossRepair(
+            NackGenerator(limit=self.cache.size) if nack else None,
+            self.key_frames if kind == "video" else None,
+        )
         self._formats: dict[int, _Format] = {}
         self._packets = self._octets = self._repaired = 0
         self._duplicates = self._discarded = 0
-        self._key_frames = self._nacks_sent = self._restarts = 0
-        self._key_frame_timestamp = -1
-        self._key_index = -1
-        self._key_time = float("-inf")
-        self._frames = FrameReader(dependency_descriptor) if kind == "video" else None
         self.update_codecs(codecs)
 
     def update_codecs(self, codecs: Mapping[int, Codec]) -> None:
@@ -134,20 +120,23 @@ class InboundStream:
             for payload_type, codec in codecs.items()
         }
 
-    @property
-    def restarts(self) -> int:
-        """How often the source jumped to other sequence numbers, and perhaps timestamps."""
-        return self._restarts
-
-    @property
-    def reception(self) -> ReceptionStatistics:
-        """What receiver reports tell of it."""
-        return self._statistics
-
     def note_round_trip(self, seconds: float) -> None:
         """Take this for the time that a repair needs, until one has been timed."""
-        if self._nack is not None:
-            self._nack.note_round_trip(seconds)
+        self._repair.note_round_trip(seconds)
+
+    @property
+    def width(self) -> int:
+        """Pixels of the newest key frame, 0 while unknown."""
+        return self._frames.width
+
+    @property
+    def height(self) -> int:
+        """Pixels of the newest key frame, 0 while unknown."""
+        return self._frames.height
+
+    def size_of(self, spatial: int) -> tuple[int, int]:
+        """Width and height of a spatial layer in pixels, 0 while unknown."""
+        return self._frames.size_of(spatial)
 
     # -- the hot path
 
@@ -171,7 +160,7 @@ class InboundStream:
             return self._receive_late(packet, index, now)
         if index != before + 1:
             self._skip(packet, before, index, now)
-        self._statistics.add(index, packet.timestamp, packet.arrival)
+        self.reception.add(index, packet.timestamp, packet.arrival)
         packet.index = index
         known = self._formats.get(packet.payload_type)
         if known is None:
@@ -185,7 +174,7 @@ class InboundStream:
             if is_key_frame is not None:
                 if is_key_frame(payload):
                     self._begin_key_frame(packet, now)
-                self._read_frame(packet, now)
+                self._frames.read(packet, now)
             if not self.clock.reported:
                 self.clock.observe(packet.timestamp, packet.arrival)
         self._packets += 1
@@ -204,31 +193,24 @@ class InboundStream:
     def _skip(self, packet: RtpPacket, before: int, index: int, now: float) -> None:
         """A packet begins the stream, begins it anew, or comes after a gap."""
         if before < 0:
-            self._statistics.start(index, packet.sequence_number)
+            self.reception.start(index, packet.sequence_number)
             return
-        restarted = self._sequence.restarts != self._restarts
-        if restarted:
-            self._restarts = self._sequence.restarts
-            self._statistics.start(index, packet.sequence_number)
+        if self._sequence.restarts != self.restarts:
+            self.restarts = self._sequence.restarts
+            self.reception.start(index, packet.sequence_number)
             self.clock.restart()
-        repairable = True
-        if self._nack is not None:
-            if restarted:
-                self._nack.clear()
-            repairable = self._nack.add(before + 1, index, now=now)
-        if (restarted or not repairable) and self.kind == "video":
-            self.key_frames.request(now)
+            self._repair.restart(now=now)
+        self._repair.lost(before + 1, index, now=now)
 
     def _receive_late(self, packet: RtpPacket, index: int, now: float) -> bool:
         """A packet is older than the newest one, or wild."""
         if index < 0:
             self._discarded += 1
             return False
-        self._statistics.add_late(index)
+        self.reception.add_late(index)
         if not self._recover(packet, index, now):
             return False
-        if self._nack is not None:
-            self._nack.late(index, now=now, answers=self.rtx_ssrc is None)
+        self._repair.late(index, now=now, answers=self.rtx_ssrc is None)
         return True
 
     def _recover(self, packet: RtpPacket, index: int, now: float) -> bool:
@@ -248,11 +230,10 @@ class InboundStream:
         packet.codec, is_key_frame = known
         if packet.payload:
             self.bitrate.add(packet.size, now)
-            if is_key_frame is not None and is_key_frame(packet.payload):
-                # It does not answer a wish: what follows it has passed those who wait for it.
-                packet.key_frame = True
             if is_key_frame is not None:
-                self._read_frame(packet, now)
+                # It does not answer a wish: what follows it has passed those who wait for it.
+                packet.key_frame = is_key_frame(packet.payload)
+                self._frames.read(packet, now)
         self._packets += 1
         self._octets += packet.size
         cache.add(packet)
@@ -285,52 +266,21 @@ class InboundStream:
         packet.size -= 2
         if not self._recover(packet, index, now):
             return None
-        if self._nack is not None:
-            self._nack.repaired(index, now=now)
+        self._repair.repaired(index, now=now)
         self._repaired += 1
         return packet
 
-    def size_of(self, spatial: int) -> tuple[int, int]:
-        """Width and height of a spatial layer in pixels, 0 while unknown."""
-        sizes = self.layer_sizes
-        return sizes[spatial] if spatial < len(sizes) else (self.width, self.height)
-
-    def _read_frame(self, packet: RtpPacket, now: float) -> None:
-        """Note its frame and layer, once for all subscribers."""
-        assert self._frames is not None
-        self._frames.read(packet)
-        frame = packet.frame
-        if frame is not None:
-            self.layers.add(packet.size, frame.spatial, frame.temporal, now, begins=frame.start)
-            if packet.key_frame:
-                self.layer_sizes = layer_sizes(frame, packet.payload)
-
     def _begin_key_frame(self, packet: RtpPacket, now: float) -> None:
         packet.key_frame = True
-        size = frame_size_reader(self._formats[packet.payload_type][0])(packet.payload)
-        if size is not None:
-            self.width, self.height = size
-        self._key_index, self._key_time = packet.index, now
-        if packet.timestamp != self._key_frame_timestamp:
-            self._key_frame_timestamp = packet.timestamp
-            self._key_frames += 1
-        self.key_frames.received()
-        if self._nack is not None:
-            self._nack.key_frame = packet.index
+        self._frames.begin(packet, now)
+        self._repair.begin_key_frame(packet.index)
 
     def recent(self, *, now: float) -> list[RtpPacket]:
         """The packets since the last key frame, for whoever begins now.
 
         None where that is too long ago to be shown, or where one of them is missing.
         """
-        first = self._key_index
-        count = self._sequence.highest - first + 1
-        if first < 0 or now - self._key_time > RECENT_TIME or count > RECENT_PACKETS:
-            return []
-        packets = [self.cache.get(index) for index in range(first, first + count)]
-        if None in packets:
-            return []
-        return [packet for packet in packets if packet is not None]
+        return self._frames.recent(self.cache, self._sequence.highest, now=now)
 
     # -- what its sender tells and is told
 
@@ -339,28 +289,23 @@ class InboundStream:
 
         Where some are given up instead, video wishes for a key frame.
         """
-        nack = self._nack
-        if nack is None:
-            return []
-        due = nack.missing(now=now, oldest=self._sequence.highest - self.cache.size + 1)
-        if nack.newest_given_up > nack.key_frame and self.kind == "video":
-            self.key_frames.request(now)
-        self._nacks_sent += len(due)
-        return [self._sequence.sequence_number(index) for index in due]
+        sequence = self._sequence
+        due = self._repair.due(now=now, oldest=sequence.highest - self.cache.size + 1)
+        return [sequence.sequence_number(index) for index in due]
 
     def next_nack_time(self) -> float | None:
         """When to call `due_nacks`; None for not before the next loss."""
-        return self._nack.next_time() if self._nack is not None else None
+        return self._repair.next_time()
 
     def receive_sender_report(self, report: SenderReport, *, now: float) -> None:
         """Take the sender's clock, and remember the report for our next one to answer."""
-        self._statistics.receive_sender_report(middle32(report.ntp_time), now=now)
+        self.reception.receive_sender_report(middle32(report.ntp_time), now=now)
         if report.ntp_time:  # RFC 3550 6.4.1: zero where the sender has no notion of wall clock
             self.clock.receive(from_ntp(report.ntp_time), report.rtp_time, now=now)
 
     def report_block(self, *, now: float) -> ReportBlock:
         """What to tell the sender about the interval since the last call."""
-        return self._statistics.report_block(ssrc=self.ssrc, now=now)
+        return self.reception.report_block(ssrc=self.ssrc, now=now)
 
     def stats(self, *, now: float) -> InboundStats:
         """A snapshot."""
@@ -369,17 +314,17 @@ class InboundStream:
             rid=self.rid,
             packets=self._packets,
             octets=self._octets,
-            packets_lost=self._statistics.lost,
+            packets_lost=self.reception.lost,
             packets_repaired=self._repaired,
-            packets_given_up=self._nack.given_up if self._nack is not None else 0,
+            packets_given_up=self._repair.given_up,
             duplicates=self._duplicates,
             discarded=self._discarded,
-            jitter=self._statistics.jitter_seconds,
+            jitter=self.reception.jitter_seconds,
             bitrate=self.bitrate.bitrate(now),
             packet_rate=self.bitrate.packet_rate(now),
             active=self.bitrate.active(now),
-            key_frames=self._key_frames,
-            nacks_sent=self._nacks_sent,
+            key_frames=self._frames.key_frames,
+            nacks_sent=self._repair.asked,
             plis_sent=self.key_frames.sent,
-            restarts=self._restarts,
+            restarts=self.restarts,
         )

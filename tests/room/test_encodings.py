@@ -7,6 +7,7 @@ from sfu.room.media_settings import LayerInfo
 from sfu.stream.inbound import InboundStream
 from sfu.stream.sender_report import SenderClock
 from sfu.wire.parameters import VP8
+from sfu.wire.rtp import RtpPacket
 
 
 def stream(ssrc: int, rid: str, size: tuple[int, int] = (0, 0)) -> InboundStream:
@@ -19,7 +20,10 @@ def stream(ssrc: int, rid: str, size: tuple[int, int] = (0, 0)) -> InboundStream
         sender_clock=SenderClock(wall_offset=0.0),
         rid=rid,
     )
-    made.width, made.height = size
+    if all(size):
+        width, height = (pixels.to_bytes(2, "little") for pixels in size)
+        key_frame = b"\x10\x00\x00\x00\x9d\x01\x2a" + width + height
+        made.receive(RtpPacket(96, 1, 0, ssrc, key_frame), now=0.0)
     return made
 
 

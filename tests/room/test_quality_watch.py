@@ -151,8 +151,8 @@ def test_repairs_are_asked_for_at_the_round_trip_of_the_other_connection() -> No
     assert alice.publisher
     assert alice.publisher.peer
     (stream,) = alice.publisher.peer.publisher.streams
-    assert stream._nack is not None
-    assert 0.3 <= stream._nack.rtt < 0.4
+    assert stream._repair._nack is not None
+    assert 0.3 <= stream._repair._nack.rtt < 0.4
 
 
 def test_video_that_does_not_fit_makes_a_connection_poor() -> None:

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from sfu.stream.layer_tracker import ACTIVE_TIMEOUT, BitrateMeter
+from sfu.stream.bitrate_meter import ACTIVE_TIMEOUT, BitrateMeter
 
 
 def test_nothing_came():
