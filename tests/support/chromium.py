@@ -1,5 +1,6 @@
 """Real browsers: headless Chromium with a fake camera, driven by Playwright."""
 
+import json
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -32,6 +33,12 @@ window.WebSocket = class extends WebSocket {
     sockets.push(this);
   }
 };
+window.told = [];  // the page's messages, which are gone after some seconds
+new MutationObserver((changes) => {
+  for (const { target, addedNodes } of changes) {
+    if (target.id === "toasts") told.push(...[...addedNodes].map((node) => node.textContent));
+  }
+}).observe(document, { childList: true, subtree: true });
 window.statistics = async (type) => {
   const found = [];
   for (const connection of connections) {
@@ -86,6 +93,11 @@ class Tab:
     async def until(self, script: str, what: str, *, deadline: float = 20.0) -> Any:
         """The first true value of a JavaScript expression."""
         return await until(lambda: self.evaluate(script), what, deadline=deadline, interval=0.1)
+
+    async def is_told(self, text: str) -> None:
+        """Wait until our page has shown a message, since it was loaded, with this in it."""
+        what = f"a message with {text!r}"
+        await self.until(f"told.some((one) => one.includes({json.dumps(text)}))", what)
 
     async def statistics(self, type: str, **fields: Any) -> list[dict[str, Any]]:
         """W3C statistics objects of all connections of the page that have these fields."""

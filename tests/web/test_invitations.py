@@ -110,13 +110,13 @@ async def test_copied_link_says_that_it_is_not_enough(
         await expect(copy).to_have_attribute("title", OWN_INVITATION)
         await expect(tab.page.locator("#invite")).to_be_hidden()
         await copy.click()
-        await expect(tab.page.locator("#toasts")).to_contain_text(OWN_INVITATION)
+        await tab.is_told(OWN_INVITATION)
 
     tab = await chromium.open(server.url + ROOM)
     await tab.page.fill("#name", "Ann")
     await tab.page.click("#join")
     await tab.page.locator("#invite").click()
-    await expect(tab.page.locator("#toasts")).to_contain_text("ink")
+    await tab.is_told("ink")
     await expect(tab.page.locator("#toasts")).not_to_contain_text("invitation")
 
 

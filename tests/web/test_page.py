@@ -66,7 +66,7 @@ async def test_two_people_meet(chromium: Chromium, server: RunningServer) -> Non
     await ben.page.click("#leave")
     await expect(ben.page.get_by_role("heading", name="You left the room")).to_be_visible()
     await expect(tile(ann.page, "Ben <b>")).to_have_count(0)
-    await expect(ann.page.locator("#toasts")).to_contain_text("Ben <b> left")
+    await ann.is_told("Ben <b> left")
     assert await ben.evaluate(LEFT_OVER) == []
 
     await ben.page.click("#again")
@@ -112,7 +112,7 @@ async def test_administrators_mute_is_shown(chromium: Chromium, server: RunningS
     assert response.ok
 
     await expect(ann.page.get_by_role("button", name="Turn microphone on")).to_be_visible()
-    await expect(ann.page.locator("#toasts")).to_contain_text("switched off by somebody")
+    await ann.is_told("switched off by somebody")
     assert await ann.evaluate("aiosfu.room.local.track('microphone').mediaStreamTrack.enabled") is (
         False
     )

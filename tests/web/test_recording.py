@@ -60,7 +60,7 @@ async def test_everyone_sees_who_records_and_when_it_ends(
     await record(ann.page)
     await sees(ann.page, "You record this room")
     await sees(ben.page, "Ann records this room")
-    await expect(ben.page.locator("#toasts")).to_contain_text("Ann records this room")
+    await ben.is_told("Ann records this room")
 
     await ben.page.reload()  # who comes later sees it too, and is not told as if it were new
     await sees(ben.page, "Ann records this room")
@@ -70,7 +70,7 @@ async def test_everyone_sees_who_records_and_when_it_ends(
     await panel(ben.page).get_by_role("button", name="Stop").click()
     for tab in (ann, ben):
         await expect(tab.page.locator("#recording")).to_be_hidden()
-        await expect(tab.page.locator("#toasts")).to_contain_text("The recording has ended")
+        await tab.is_told("The recording has ended")
         await expect(panel(tab.page).get_by_role("button", name="Start recording")).to_be_visible()
         await expect(panel(tab.page).get_by_role("listitem")).to_contain_text("Complete")
         assert tab.errors == []

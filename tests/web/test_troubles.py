@@ -69,7 +69,7 @@ async def test_no_devices(
     await join(tab)
     await expect(tab.page.get_by_role("article", name="Ann (you)")).to_be_visible()
     await tab.page.get_by_role("button", name="Turn camera on").click()
-    await expect(tab.page.locator("#toasts")).to_contain_text("camera")
+    await tab.is_told("camera")
     assert tab.errors == []
 
 
@@ -130,7 +130,7 @@ async def test_page_without_https_can_watch() -> None:
         await tab.decodes(1)
         await tab.hears(1)
         await tab.page.locator("header .copy-link").click()
-        await expect(tab.page.locator("#toasts")).to_contain_text(url + ROOM)
+        await tab.is_told(url + ROOM)
 
 
 async def test_browser_without_webrtc(chromium: Chromium, server: RunningServer) -> None:
@@ -220,7 +220,7 @@ async def test_server_that_stops_and_comes_back(chromium: Chromium) -> None:
         )
     async with server_process("--http-port", url.rsplit(":", 1)[1]):
         await expect(tab.page.locator("#connection-banner")).to_be_hidden()
-        await expect(tab.page.locator("#toasts")).to_contain_text("You are connected again")
+        await tab.is_told("You are connected again")
         # The next loss is told by itself.
         await tab.evaluate("() => { offline = true; sockets.at(-1).close(); }")
         await expect(tab.page.get_by_role("alert")).to_contain_text("The connection was lost.")
@@ -278,7 +278,7 @@ async def test_camera_that_is_unplugged(chromium: Chromium, server: RunningServe
     await tab.evaluate(
         "aiosfu.room.local.track('camera').mediaStreamTrack.dispatchEvent(new Event('ended'))"
     )
-    await expect(tab.page.locator("#toasts")).to_contain_text("Your camera was disconnected.")
+    await tab.is_told("Your camera was disconnected.")
     await tab.page.get_by_role("button", name="Turn camera on").click()
     await expect(tab.page.get_by_role("button", name="Turn camera off")).to_be_visible()
     assert tab.errors == []
