@@ -33,6 +33,7 @@ SHADOW_TIME = 2.0  # s after a probe in which the queue that it made is no overu
 SHADOW_REST = 0.5  # s; … and after a decrease, only for so long
 SHADOW_SIZE = 1.3  # of its size: bursts are filled up with whole packets
 PROBED_QUEUE = 0.25  # s of another flow's queue: a probe would overflow it
+FILLED = 0.8  # of the estimate is sent: beside another flow it rises as that one's rate does
 FALL_BACK = 5.0  # s without transport-wide feedback, while other reports come
 
 
@@ -309,7 +310,9 @@ class BandwidthEstimator:
         """
         if self.mode != "transport_cc" or self.state != "normal":
             return None
-        if self._rates.contended and self.queue_delay > PROBED_QUEUE:
+        if self._rates.contended and (
+            self.queue_delay > PROBED_QUEUE or sending > FILLED * self.estimate
+        ):
             return None
         cluster = self._probes.wanted(
             now=now,

@@ -93,6 +93,9 @@ class LossBound:
         Returns:
             `bound`.
         """
+        if now - self._set_at < round_trip:
+            # Sent before that showed: the losses of one overflow count once (RFC 6582).
+            return self.bound
         self._received += result.received
         self._size += result.size
         if result.lost or result.recovered:

@@ -26,14 +26,14 @@ SATURATED = 0.9  # of what is sent: less coming is a link that is full
 CLEAR = 0.02  # s; no queue to speak of …
 CLEAR_TIME = 1.0  # s; … for so long: the next queue is another one
 SETTLED = 0.8  # s after a decrease; then all that is acknowledged was sent behind it
-FUTILE = 3  # decreases that did not clear the queue: it is somebody else's …
-HALF = 0.5  # … so all of them count as one, as a TCP's: this is left of what came before
+FUTILE = 3  # decreases that did not clear the queue: it is somebody else's
 DRAINING = 1.15  # of what is sent: more coming is a queue of ours that empties
 FORGET = 0.2  # per s, of the most that came: the path may have become a thin one
 YIELDED = 0.8  # of the most that came
 STANDING_TIME = 0.3  # s
 SHARED_RESPONSE = 1.0  # s; losses are judged over so long, and those of one overflow count once
-SHARED_DECREASE = 0.7  # beside a flow that halves with each loss, if it is a TCP
+SHARED_DECREASE = 0.7  # CUBIC's (RFC 9438 4.6) …
+SHARED_INCREASE = 3 * (1 - SHARED_DECREASE) / (1 + SHARED_DECREASE)  # … packets a round trip (4.3)
 RISE = 1.0  # per s: the additive increase beside it, which grows with short round trips, at most
 LONG_QUEUE = 0.15  # s; from here on, whatever does not go through is too much
 SHARED_QUEUE = 0.4  # s; more of somebody else's queue is nothing to live with either
@@ -209,7 +209,9 @@ class RateControl:
             self._standing += elapsed
             if self._standing >= STANDING_TIME and not self.contended:
                 self.contended = True
-                self._set(max(self.estimate, min(HALF * self._before, HEADROOM * came)))
+                tried = max(HEADROOM * came, DECREASE * self._peak)
+                # All decreases count as one.
+                self._set(max(self.estimate, min(SHARED_DECREASE * self._before, tried)))
 
     def prove(self, bitrate: float, *, acknowledged: float | None, full: bool) -> None:
         """Take over what a probe has shown.
@@ -247,8 +249,9 @@ class RateControl:
         estimate = self.estimate
         limit = max(HEADROOM * acknowledged + HEADROOM_BITRATE, estimate)
         if self.contended:
-            # As a TCP does: a packet more for each round trip.
-            estimate += min(PACKET_BITS / round_trip**2, RISE * estimate) * elapsed
+            # As a TCP does.
+            packets = SHARED_INCREASE * PACKET_BITS / round_trip**2
+            estimate += min(packets, RISE * estimate) * elapsed
         elif self.capacity.mean is None:
             estimate += max(INCREASE * estimate, 1000.0) * elapsed
         else:

@@ -23,7 +23,8 @@ class Patience:
         first = self.rose != NEVER or now - self.fell_at > FAILURE_TIME
         if now - self.rose < FAILURE_TIME:
             self._interval = min(self._factor * self._interval, self._longest)
-        elif now - self.fell_at > FORGIVENESS:
+        elif self.rose != NEVER or now - self.fell_at > FORGIVENESS:
+            # An improvement has lasted, or there was none for long: what failed before is over.
             self._interval = self._first
         self.rose = NEVER  # however many losses follow, one improvement has failed
         self.fell_at = now

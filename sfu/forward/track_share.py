@@ -17,6 +17,7 @@ class TrackShare:
 
     __slots__ = (
         "demand",
+        "failed",
         "free",
         "has",
         "index",
@@ -27,6 +28,7 @@ class TrackShare:
         "position",
         "rank",
         "rest_until",
+        "rested",
         "returns",
         "top",
         "wanted",
@@ -41,6 +43,7 @@ class TrackShare:
         self.wanted = (-1, -1)
         self.patience = Patience(FIRST_HOLD, factor=2.0, longest=MAX_HOLD)
         self.rest_until = NEVER
+        self.failed = (-1, -1)  # what it had when it went down, not counting what followed
 
     def begin(self, demand: Demand, position: int, now: float) -> None:
         """Take what it needs this time."""
@@ -57,8 +60,9 @@ class TrackShare:
         if wanted != self.wanted:
             self.wanted = wanted
             self.rest_until = NEVER  # a wish of the client's, not of ours
-        self.free = now >= self.patience.until and now >= self.rest_until
         self.returns = now >= self.patience.fell_at + FIRST_HOLD
+        self.rested = now >= self.rest_until
+        self.free = self.rested and now >= self.patience.until
         self.has = -1 if self.layer is None else self._find(self.layer)
 
     def _find(self, given: tuple[int, int]) -> int:
@@ -73,16 +77,25 @@ class TrackShare:
         """Up to which total the step to this index may be made."""
         if index <= self.has or (self.new and index == 0):
             return held
-        # However often it failed, a pause is no longer than it must be: what is too much for all
-        # tracks together is known.
-        return firm if (self.returns if index == 0 else self.free) else NEVER
+        # However often it failed, a pause is no longer than it must be, and what is less than what
+        # failed is not held back: what is too much for all tracks together is known.
+        layer = self.layers[index]
+        if index == 0:
+            free = self.returns
+        elif (layer.spatial, layer.temporal) < self.failed:
+            free = self.returns and self.rested
+        else:
+            free = self.free
+        return firm if free else NEVER
 
     def settle(self, now: float) -> int:
         """Note what it was given; returns -1 for less than it had, 1 for more, else 0."""
         change = 0
         if self.index < self.has:
             change = -1
-            self.patience.fell(now)
+            if self.patience.fell(now):
+                failed = self.layers[self.has]
+                self.failed = (failed.spatial, failed.temporal)
         elif self.index > self.has and not self.new:
             change = 1
             self.patience.rose = now

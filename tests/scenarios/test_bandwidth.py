@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.capacity import Capacity
+from tests.scenarios import stories
 from tests.support.scenario import Scenario, tell
 from tests.support.story import Story
 
@@ -11,7 +11,7 @@ SEEDS = (1, 2, 3)
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_path_with_room_shows_the_top_layer_soon_and_steadily(seed: int) -> None:
-    figures = tell(Story(seconds=40, capacity=2_500_000, seed=seed))
+    figures = tell(stories.room(seed))
     video = figures.video
     assert video.reached("f") < 5
     assert video.share("f", 5) >= 0.98
@@ -23,8 +23,7 @@ def test_a_path_with_room_shows_the_top_layer_soon_and_steadily(seed: int) -> No
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_layer_follows_the_capacity_down_and_up(seed: int) -> None:
-    steps = Capacity(((0, 3_000_000), (30, 600_000), (60, 2_000_000)))
-    figures = tell(Story(seconds=90, capacity=steps, seed=seed))
+    figures = tell(stories.steps(seed))
     video, bottleneck = figures.video, figures.bottleneck
     # Down: the queue of 300 ms is in front of the first frame that fits.
     assert all(rid != "f" for _, _, rid in video.spans(31.2, 60))
@@ -43,7 +42,7 @@ def test_the_layer_follows_the_capacity_down_and_up(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_thin_path_carries_audio_whole_and_the_lowest_layer(seed: int) -> None:
     """250 kb/s for 61 of audio and 172 of video: where a pause comes between, it says why."""
-    figures = tell(Story(seconds=40, capacity=250_000, seed=seed))
+    figures = tell(stories.thin(seed))
     video = figures.video
     assert figures.audio_loss() == 0
     assert video.first_frame() < 0.5
@@ -55,14 +54,14 @@ def test_a_thin_path_carries_audio_whole_and_the_lowest_layer(seed: int) -> None
 
 
 def test_who_tells_nothing_but_reports_gets_everything_that_is_not_lost() -> None:
-    figures = tell(Story(seconds=20, capacity=3_000_000, feedback="none"))
+    figures = tell(stories.reports())
     assert figures.video.reached("f") < 3
     assert figures.video.share("f", 3) == 1
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_who_tells_remb_alone_gets_the_top_layer_too(seed: int) -> None:
-    figures = tell(Story(seconds=40, capacity=2_500_000, feedback="remb", seed=seed))
+    figures = tell(stories.remb(seed))
     video = figures.video
     assert video.reached("f") < 10
     assert video.share("f", 10) >= 0.95

@@ -1,11 +1,8 @@
 """The capacity of a phone on the move, which the stories share."""
 
-from pathlib import Path
-
+from tests.scenarios.stories import TRACE
 from tests.support.capacity import Capacity
 from tests.support.cellular import SECONDS, text
-
-TRACE = Path(__file__).parent / "cellular.txt"
 
 
 def test_the_file_is_what_the_script_makes() -> None:

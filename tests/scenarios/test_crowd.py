@@ -4,16 +4,13 @@ import pytest
 
 from sfu.room.media_settings import TrackSettings
 from sfu.room.media_status import TrackStatus
+from tests.scenarios import stories
 from tests.support.scenario import Scenario
-from tests.support.story import Story
-
-LOWEST = 170_000  # bit/s of a lowest layer on the wire, headers included
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_eight_of_twenty_flow_by_priority_and_the_others_know_why_not(seed: int) -> None:
-    story = Story(seconds=30, capacity=8.5 * LOWEST, publishers=20, audio=False, seed=seed)
-    scenario = Scenario(story)
+    scenario = Scenario(stories.crowd(seed))
     participant = scenario.member.participant
     for number, publisher in enumerate(scenario.publishers):
         participant.set_track_settings(

@@ -1,12 +1,11 @@
 """One encoding over good paths: what every story of a bad path is measured against."""
 
+from tests.scenarios import stories
 from tests.support.scenario import tell
-from tests.support.simulcast_sender import LAYERS
-from tests.support.story import Story
 
 
 def test_one_layer_over_a_wide_path_is_shown_whole() -> None:
-    figures = tell(Story(seconds=20, capacity=3_000_000, layers=LAYERS[2:]))
+    figures = tell(stories.plain())
     video = figures.video
     assert video.first_frame() < 0.5
     assert video.share("f", 1) == 1

@@ -329,9 +329,9 @@ class Member:
             ],
             made,
         )
-        self.publisher = VirtualClient(self.server, seed=seed, **conditions)
-        self.publisher.connect(peer)
-        assert self.server.time.run(20, until=lambda: self.publisher.connected)
+        self.publisher = client = VirtualClient(self.server, seed=seed, **conditions)
+        client.connect(peer)
+        assert self.server.time.run(20, until=lambda: client.connected)
         return made
 
     def receive(
@@ -347,9 +347,9 @@ class Member:
         if self.subscriber is None:
             peer = self.server.endpoint.create_peer("subscriber", now=now)
             self.participant.set_peer("subscriber", peer, now=now)
-            self.subscriber = VirtualClient(self.server, seed=seed, **conditions)
-            self.subscriber.connect(peer)
-            assert self.server.time.run(20, until=lambda: self.subscriber.connected)
+            self.subscriber = client = VirtualClient(self.server, seed=seed, **conditions)
+            client.connect(peer)
+            assert self.server.time.run(20, until=lambda: client.connected)
         subscriptions = self.participant.subscriptions
         taken = payload_types or {VP8: 96, OPUS: 111}
         subscriptions.agreed(
