@@ -12,6 +12,7 @@ from recorder.link.messages import (
 )
 from recorder.link.room_observer import MAX_TEXT, RoomObserver
 from recorder.values import RecordingRequest
+from sfu.room.events import TrackUpdated
 from sfu.room.permissions import Permissions
 from sfu.wire.extensions import encode_audio_level
 from sfu.wire.parameters import OPUS
@@ -82,7 +83,7 @@ def test_mutes_are_told_once():
     track = ann.add_track(kind="audio", now=0.0)
     for muted in (False, True, True, False):
         ann.set_muted(track.sid, muted=muted, now=room.server.time.now)
-        ann._track_changed(track)  # as for a new codec
+        ann.room.tell(TrackUpdated(ann, track), about=ann)  # as for a new codec
     assert [(one.sid, one.muted) for one in room.heard(TrackMuted)] == [
         (track.sid, True),
         (track.sid, False),

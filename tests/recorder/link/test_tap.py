@@ -179,7 +179,7 @@ class Simulcast:
         assert self.member.participant.publisher
         (self.sid,) = self.member.participant.tracks
         half = self.member.participant.publisher.publisher
-        (section,) = [parameters for parameters, _ in half._sections.values()]
+        (section,) = [parameters for parameters, _ in half._table.sections.values()]
 
         half.configure(
             [replace(section, rids=("q", "h", "f"), extensions=dict(EXTENSIONS))],
