@@ -8,7 +8,7 @@ goes on.
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from av.packet import Packet
@@ -17,8 +17,11 @@ from recorder.files.description import OPUS_RATE, StreamInfo
 
 CLUSTER, TIMESTAMP, SIMPLE_BLOCK = 0x1F43B675, 0xE7, 0xA3  # RFC 9559 5.1.3
 KEY_FRAME = 0x80  # a flag of a block (10.2)
+MAX_OFFSET = 2**15 - 1  # ms from the time of a cluster to that of a block in it: 16 bits, signed
 START_CODE = re.compile(b"\0?\0\0\1")
 TEMPORAL_DELIMITER = b"\x12\0"  # an OBU (AV1 5.6)
+
+_Frame = tuple[int, bytes, bool]  # its time in ms, its data, whether it is a key frame
 
 
 class HeldBack:
@@ -32,7 +35,7 @@ class HeldBack:
     def __init__(self, stream: StreamInfo) -> None:
         self._change = CHANGES.get(stream.codec.name)
         self._delay = int(stream.pre_skip * 1000 / OPUS_RATE + 0.5)  # ms, rounded as FFmpeg does
-        self._frames: list[tuple[int, bytes, bool]] = []
+        self._frames: list[_Frame] = []
 
     def add(self, packet: "Packet[Any]") -> None:
         """A packet was given to the muxer."""
@@ -45,12 +48,19 @@ class HeldBack:
         del self._frames[:-count]
 
     def piece(self) -> bytes:
-        """All that is held back, as a cluster; not longer than what the muxer makes of it."""
-        if not self._frames:
-            return b""
-        start = self._frames[0][0]
+        """All that is held back, as clusters; not longer than what the muxer makes of it."""
+        clusters: list[list[_Frame]] = []
+        for frame in self._frames:
+            # The muxer begins another after less: a pause may lie between two frames.
+            if not clusters or frame[0] - clusters[-1][0][0] > MAX_OFFSET:
+                clusters.append([])
+            clusters[-1].append(frame)
+        return b"".join([self._cluster(frames) for frames in clusters])
+
+    def _cluster(self, frames: Sequence[_Frame]) -> bytes:
+        start = frames[0][0]
         body = _element(TIMESTAMP, start.to_bytes((start.bit_length() + 7) // 8 or 1, "big"))
-        for time, data, key_frame in self._frames:
+        for time, data, key_frame in frames:
             head = struct.pack(">BhB", 0x81, time - start, KEY_FRAME if key_frame else 0)
             body += _element(SIMPLE_BLOCK, head + (self._change(data) if self._change else data))
         return _element(CLUSTER, body)

@@ -1,6 +1,7 @@
 """What a file has of a track that pauses."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -101,6 +102,21 @@ def test_a_kill_after_the_pause_costs_nothing_before_it(
         kept = [data for _, data in before[:-1]]  # of sound, the last is written with the next
         assert [data for _, data in found][: len(kept)] == kept
     writing.writer.close()
+
+
+@pytest.mark.parametrize(("name", "format"), CASES)
+@pytest.mark.parametrize("length", [32.0, 40.0, 80.0])
+def test_a_pause_may_be_long(tmp_path: Path, name: str, format: Format, length: float) -> None:
+    """Longer than the 32.8 s that a block may be behind the beginning of its cluster."""
+    first, second = [frame for frame in CLIPS[name] if frame.key_frame][:2]
+    writing = Writing(tmp_path / f"a.{format}", CLIPS[name])
+    for frame in (replace(first, time=0.0), replace(second, time=length)):
+        writing.writer.write(frame)
+        writing.pause()
+    found = packets(writing.torn())
+    assert [time for time, _ in found] == pytest.approx([0, length], abs=0.01)
+    writing.writer.close()
+    assert [data for _, data in packets(writing.path)] == [data for _, data in found]
 
 
 def test_a_track_that_goes_on_is_written_once(tmp_path: Path) -> None:
