@@ -1,6 +1,8 @@
 """Records tracks as they are sent: each in files of its own, without decoding anything."""
 
-from collections.abc import Iterable, Sequence
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from recorder.files.disk import describe_error
 from recorder.files.track_writer import TrackWriter
@@ -43,6 +45,8 @@ class _Recorded:
 
 class TrackRecording:
     """A `RecordingWorker` for mode "tracks".
+
+    A fault with one track ends that track alone; a disk that fails ends all.
 
     Args:
         order: What is recorded.
@@ -107,7 +111,8 @@ class TrackRecording:
         """A track ends."""
         recorded = self._tracks.pop(sid, None)
         if recorded is not None:
-            self._finish(recorded)
+            with self._contained(recorded):
+                self._finish(recorded)
         self._folder.chronicle.remove_track(sid, time=time)
 
     def set_muted(self, sid: str, muted: bool, *, time: float) -> None:
@@ -116,8 +121,9 @@ class TrackRecording:
         if recorded is not None:
             recorded.muted = muted
             if muted:
-                self._write(recorded, recorded.reader.flush(now=self._now))
-                self._end_left_out(recorded, time)
+                with self._contained(recorded):
+                    self._write(recorded, recorded.reader.flush(now=self._now))
+                    self._end_left_out(recorded, time)
         self._folder.chronicle.set_muted(sid, muted, time=time)
 
     def set_speakers(self, identities: Sequence[str], *, time: float) -> None:
@@ -135,16 +141,18 @@ class TrackRecording:
         self._now = max(self._now, now)
         recorded = self._tracks.get(sid)
         if recorded is not None:
-            recorded.reader.receive(packets, now=now)
-            if not recorded.corrected:
-                # A correction is for the frames before it: it must not come among many.
-                self._read(recorded, now)
+            with self._contained(recorded):
+                recorded.reader.receive(packets, now=now)
+                if not recorded.corrected:
+                    # A correction is for the frames before it: it must not come among many.
+                    self._read(recorded, now)
 
     def refer(self, sid: str, reference: Reference) -> None:
         """When a track's packets were captured."""
         recorded = self._tracks.get(sid)
         if recorded is not None:
-            recorded.reader.refer(reference)
+            with self._contained(recorded):
+                recorded.reader.refer(reference)
 
     def note_gap(self, sid: str, start: float, end: float) -> None:
         """Something of the track did not reach us."""
@@ -160,16 +168,36 @@ class TrackRecording:
     def tick(self, *, now: float) -> None:
         """Write what is due, and keep it safe."""
         self._now = max(self._now, now)
-        for sid, recorded in self._tracks.items():
-            self._read(recorded, now)
-            if not recorded.muted and self._wants_key_frame(recorded, now):
-                self._wishes.append(sid)
-        if now - self._synced_at >= SYNC_INTERVAL:
+        sync = now - self._synced_at >= SYNC_INTERVAL
+        if sync:
             self._synced_at = now
-            for recorded in self._tracks.values():
-                if recorded.writer is not None:
+        for sid, recorded in list(self._tracks.items()):
+            with self._contained(recorded):
+                self._read(recorded, now)
+                if not recorded.muted and self._wants_key_frame(recorded, now):
+                    self._wishes.append(sid)
+                if sync and recorded.writer is not None:
                     recorded.writer.sync()
         self._folder.tick(now=now)
+
+    @contextmanager
+    def _contained(self, recorded: _Recorded) -> Iterator[None]:
+        """Go on without this track where something of it makes us fail."""
+        try:
+            yield
+        except OSError:
+            raise
+        except Exception as fault:
+            traceback.print_exc()  # a bug: the server's log has it
+            info = recorded.info
+            self._tracks.pop(info.sid, None)
+            self._error = (
+                f"the recorder has a fault: {type(fault).__name__}; "
+                f"the {info.source} of {info.identity} is recorded no further"
+            )
+            self._folder.chronicle.add_error(self._error)
+            if recorded.writer is not None:
+                recorded.writer.close()
 
     def _read(self, recorded: _Recorded, now: float) -> None:
         frames = recorded.reader.read(now=now)
@@ -248,9 +276,10 @@ class TrackRecording:
     def stop(self, reason: str, *, now: float) -> None:
         """Write what is buffered, close the files, check them in."""
         self._now = max(self._now, now)
-        for recorded in self._tracks.values():
+        for recorded in list(self._tracks.values()):
             try:
-                self._finish(recorded)
+                with self._contained(recorded):
+                    self._finish(recorded)
             except OSError as error:
                 self._folder.chronicle.add_error(describe_error(error))
         self._tracks = {}

@@ -1,5 +1,6 @@
 """Track recordings in virtual time: real bitstreams in, files and a manifest out."""
 
+import struct
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ from recorder.files.manifest import Manifest
 from recorder.files.manifest_file import FILE_NAME, ManifestFile
 from recorder.folders import folder_of
 from recorder.link.messages import RecordingOrder
+from recorder.media.track_reader import TrackReader
 from recorder.track_recording import TrackRecording
 from recorder.values import ParticipantInfo, RecordingRequest, Reference, TrackInfo
 from sfu.wire.parameters import AV1, VP8, VP9
@@ -90,6 +92,37 @@ def test_a_key_frame_is_wished_for_and_loss_becomes_a_gap(tmp_path):
     times = [time for time, _ in packets(files(manifest, playing.order, "video")[0])]
     assert max(b - a for a, b in pairwise(times)) == pytest.approx(11 / FPS, abs=0.002)
     assert playing.recording.status().gaps == 1
+
+
+@pytest.mark.parametrize("method", ["read", "receive", "refer", "flush"])
+def test_a_fault_with_one_track_ends_that_alone(tmp_path, monkeypatch, method):
+    playing = Playing(order(tmp_path))
+    playing.add("video")
+    playing.add("audio")
+    video, audio = video_packets(VP8, encode_video(VP8, 60)), audio_packets(encode_audio(100))
+    playing.refer(video[0][0], START)
+    playing.refer(audio[0], START, kind="audio")
+    playing.play(("video", START, 1 / FPS, video[:30]), ("audio", START, 0.02, audio[:50]))
+
+    real = getattr(TrackReader, method)
+
+    def faulty(reader, *args, **named):
+        if reader._video:
+            raise struct.error("what nobody has thought of")
+        return real(reader, *args, **named)
+
+    monkeypatch.setattr(TrackReader, method, faulty)
+    playing.refer(video[30][0], START + 1)
+    playing.play(("video", START + 1, 1 / FPS, video[30:]), ("audio", START + 1, 0.02, audio[50:]))
+    manifest = playing.stop()
+    assert manifest.state == playing.recording.status().state == "complete"
+    (error,) = manifest.errors
+    assert "the camera of ann" in error
+    assert playing.recording.status().error == error
+    (picture_file,) = files(manifest, playing.order, "video")
+    (sound_file,) = files(manifest, playing.order, "audio")
+    assert len(decode(picture_file)) >= 20
+    assert len(packets(sound_file)) == 100
 
 
 def test_a_gap_that_the_link_tells_is_not_told_twice(tmp_path):
