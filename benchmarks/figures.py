@@ -22,6 +22,7 @@ from benchmarks.tester import BusyError, Load, Outcome, RunError
 
 ROOM = 50  # subscribers of the single publisher
 FEW, MANY = 50, 250  # subscribers between which memory is compared
+SETTLED = 12.0  # s until every estimate has passed what is sent
 ATTEMPTS = 3  # at a load; a neighbour on the tester's core may take its time
 BURST = 100  # joins at once
 SUBSCRIBERS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -183,11 +184,11 @@ def quality(bench: Bench) -> str:
 
     With it, each subscriber's client reports when each packet came, as browsers do; its bandwidth
     is estimated and shared among its tracks, packets are numbered and paced, and publishers get
-    such reports from us.
+    such reports from us. Measured when all have found their bandwidth.
     """
     rows = []
     for name, (_, load) in STEADY.items():
-        plain = load(bench.seconds)
+        plain = load(bench.seconds).but(warmup=SETTLED)
         pairs = [
             (bench.measure(plain), bench.measure(plain.but(transport_feedback=True)))
             for _ in range(bench.runs)

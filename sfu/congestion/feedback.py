@@ -112,7 +112,7 @@ class TransportFeedbackGenerator:
         previous = base - 1
         deltas: list[int | None] = []
         reference = last = 0
-        for index in sorted(index for index in arrivals if index >= base):
+        for index in sorted(filter(base.__le__, arrivals)):
             ticks = arrivals[index]
             lost = index - previous - 1
             if deltas and (

@@ -13,6 +13,7 @@ from sfu.config import Config
 from sfu.net.worker import Worker
 from sfu.room.endpoint import Endpoint
 from sfu.room.events import Disconnected, RoomEvent
+from sfu.room.handshakes import Handshakes
 from sfu.room.media_settings import TrackSettings
 from sfu.room.permissions import Permissions
 from sfu.transport.address import Address
@@ -130,19 +131,19 @@ async def test_sockets_are_read_between_any_two_turns_of_handshakes(
     client: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log: list[str] = []
-    receive_batch, handle_timer = Endpoint.receive_batch, Endpoint._continue_handshakes
+    receive_batch, go_on = Endpoint.receive_batch, Handshakes._continue
 
     def read(self: Endpoint, batch: Any, *, now: float) -> None:
         log.append("read")
         receive_batch(self, batch, now=now)
 
-    def work(self: Endpoint, now: float) -> None:
+    def work(self: Handshakes, now: float) -> None:
         log.append("handshakes")
         client.send(b"x" * 20)  # something arrives meanwhile
-        handle_timer(self, now)
+        go_on(self, now)
 
     monkeypatch.setattr(Endpoint, "receive_batch", read)
-    monkeypatch.setattr(Endpoint, "_continue_handshakes", work)
+    monkeypatch.setattr(Handshakes, "_continue", work)
     worker = Worker(config())
     await worker.start()
     others = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(10)]
