@@ -197,7 +197,9 @@ def _vp8(settings: VideoSettings) -> dict[str, str]:
 
 def _vp9(settings: VideoSettings) -> dict[str, str]:
     options = {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "tile-columns": "2"}
-    if not settings.live:
+    if settings.live:
+        options["lag-in-frames"] = "0"  # else 24 pictures stay in the encoder
+    else:
         options |= {"crf": "32", "b": "0"}
     return options
 

@@ -1,6 +1,7 @@
 """Encoders: what they make is what its name says, and goes into several files at once."""
 
 from pathlib import Path
+from typing import get_args
 
 import av
 import pytest
@@ -59,10 +60,13 @@ def test_key_frames_come_when_asked_for_and_every_two_seconds() -> None:
     assert keys == [0, 20, 80]
 
 
-def test_live_pictures_come_out_at_once() -> None:
-    encoder = CompositeEncoder(VideoSettings(320, 180, 30, live=True))
-    picture = av.VideoFrame.from_ndarray(scene(320, 180, 0), format="yuv420p")
-    assert [packet.pts for packet in encoder.encode_video(picture, 0)] == [0]
+@pytest.mark.parametrize("codec", get_args(VideoCodec))
+@pytest.mark.parametrize("fps", [5, 30])
+def test_live_pictures_come_out_at_once(codec: VideoCodec, fps: int) -> None:
+    encoder = CompositeEncoder(VideoSettings(320, 180, fps, codec, live=True))
+    for number in range(5):
+        picture = av.VideoFrame.from_ndarray(scene(320, 180, number / fps), format="yuv420p")
+        assert [packet.pts for packet in encoder.encode_video(picture, number)] == [number]
 
 
 def test_colours_are_declared(tmp_path: Path) -> None:
