@@ -74,7 +74,7 @@ class TrackRecording:
     # -- who and what
 
     def add_participant(self, participant: ParticipantInfo, *, time: float) -> None:
-        """Someone is there, or comes."""
+        """Someone is there, comes, or is called otherwise."""
         self._names[participant.sid] = participant.name
         self._folder.chronicle.add_participant(participant, time=time)
 

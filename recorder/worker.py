@@ -20,7 +20,7 @@ class RecordingWorker(Protocol):
     """
 
     def add_participant(self, participant: ParticipantInfo, *, time: float) -> None:
-        """Someone is there, or comes, at this time (Unix seconds)."""
+        """Someone is there, comes, or is called otherwise, at this time (Unix seconds)."""
 
     def remove_participant(self, sid: str, *, time: float) -> None:
         """Someone leaves."""

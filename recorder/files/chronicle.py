@@ -80,10 +80,11 @@ class Chronicle:
         )
 
     def add_participant(self, participant: ParticipantInfo, *, time: float) -> None:
-        """Somebody is there."""
+        """Somebody is there, or is called otherwise."""
         known = self._participants.get(participant.sid)
         if known is not None:
             known.present.end = None
+            known.name = participant.name
         elif self._fits(self.manifest.participants, MAX_PARTICIPANTS):
             present = Span(self._offset(time))
             entry = Participant(participant.sid, participant.identity, participant.name, present)

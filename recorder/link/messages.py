@@ -67,7 +67,7 @@ class StopRecording(_Message, frozen=True):
 
 
 class ParticipantCame(_Message, frozen=True):
-    """Someone is there, or comes."""
+    """Someone is there, comes, or is called otherwise."""
 
     recording: str
     participant: ParticipantInfo

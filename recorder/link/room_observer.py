@@ -22,6 +22,7 @@ from sfu.room.events import (
     Disconnected,
     ParticipantJoined,
     ParticipantLeft,
+    ParticipantUpdated,
     RoomEvent,
     SpeakersChanged,
     TrackPublished,
@@ -69,17 +70,13 @@ class RoomObserver:
         self._wall_offset = room.endpoint.wall_offset
         self._taps: dict[str, tuple[Track, TrackTap]] = {}
         self._muted: dict[str, bool] = {}
+        self._names: dict[str, str] = {}  # sid of a participant → the name that was told
         link.tell(StartRecording(order, self._wall_offset, resume))
         for participant in room.visible:
             self._came(participant)
             for track in participant.tracks.values():
                 self._record(track)
         room.observe(self._hear)
-
-    @property
-    def dropped(self) -> int:
-        """Packets of the tracks there are that the link had no room for."""
-        return sum(tap.dropped for _, tap in self._taps.values())
 
     def request_key_frame(self, track_sid: str) -> None:
         """The recorder needs one of this track, which may have ended."""
@@ -102,7 +99,11 @@ class RoomObserver:
         match event:
             case ParticipantJoined(participant):
                 self._came(participant)
+            case ParticipantUpdated(participant):
+                if self._names.get(participant.sid) != participant.name:
+                    self._came(participant)
             case ParticipantLeft(participant):
+                self._names.pop(participant.sid, None)
                 for sid in participant.tracks:
                     self._forget(sid)
                 self._link.tell(ParticipantGone(recording, participant.sid, self._time()))
@@ -122,6 +123,7 @@ class RoomObserver:
                 self._on_closed()
 
     def _came(self, participant: Participant) -> None:
+        self._names[participant.sid] = participant.name
         info = ParticipantInfo(participant.sid, participant.identity, participant.name)
         self._link.tell(ParticipantCame(self._order.id, info, self._time()))
 
@@ -140,6 +142,8 @@ class RoomObserver:
 
     def _wanted(self, track: Track) -> bool:
         request = self._order.request
+        if request.mode == "composite" and request.layout == "audio" and track.kind == "video":
+            return False  # its publisher need not send it for nobody to see it
         if request.identities is not None and track.participant.identity not in request.identities:
             return False
         return request.tracks is None or track.sid in request.tracks

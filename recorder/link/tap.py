@@ -47,7 +47,6 @@ class TrackTap:
 
     Attributes:
         handle: The track's name on the link.
-        dropped: Packets that the link had no room for.
     """
 
     __slots__ = (
@@ -65,7 +64,6 @@ class TrackTap:
         "_ssrc",
         "_video",
         "_wall_offset",
-        "dropped",
         "handle",
     )
 
@@ -73,7 +71,6 @@ class TrackTap:
         self, source: TrackSource, link: LinkBuffer, recording: str, *, wall_offset: float
     ) -> None:
         self.handle = link.handle()
-        self.dropped = 0
         self._source = source
         self._link = link
         self._recording = recording
@@ -211,10 +208,8 @@ class TrackTap:
                 if start is None:
                     self.request_key_frame(now=now)
             if start is not None:
-                self.dropped += start
                 self._tell_missed(now)
                 return packets[start:]
-        self.dropped += len(packets)
         return ()
 
     def _tell_missed(self, now: float) -> None:

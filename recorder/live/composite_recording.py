@@ -85,7 +85,7 @@ class CompositeRecording:
     # -- who and what
 
     def add_participant(self, participant: ParticipantInfo, *, time: float) -> None:
-        """Someone is there, or comes."""
+        """Someone is there, comes, or is called otherwise."""
         self._composer.compositor.add_participant(participant, time=time)
         self._folder.chronicle.add_participant(participant, time=time)
 

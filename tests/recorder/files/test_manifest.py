@@ -70,6 +70,14 @@ def test_the_end_is_the_end_of_all_that_goes_on() -> None:
     assert chronicle.manifest.tracks[0].mutes == [Span(1, 5)]
 
 
+def test_the_last_name_is_kept() -> None:
+    chronicle = begin()
+    chronicle.add_participant(ANN, time=STARTED)
+    chronicle.add_participant(msgspec.structs.replace(ANN, name="Anna"), time=STARTED + 5)
+    (kept,) = chronicle.manifest.participants
+    assert (kept.name, kept.present) == ("Anna", Span(0))
+
+
 def test_after_a_restart_the_same_people_and_tracks_go_on() -> None:
     first = begin()
     first.add_participant(ANN, time=STARTED)

@@ -104,6 +104,23 @@ def test_only_what_is_wanted_is_tapped():
     assert [one.track.sid for one in room.heard(TrackCame)] == [tracks[1].sid]
 
 
+def test_a_composite_of_sound_taps_no_pictures():
+    room = Observed(mode="composite", layout="audio")
+    ann = room.server.join("ann").participant
+    for kind in ("video", "audio"):
+        ann.add_track(kind=kind, now=0.0)
+    assert [one.track.kind for one in room.heard(TrackCame)] == ["audio"]
+
+
+def test_a_new_name_is_told_and_nothing_else_that_changes():
+    room = Observed()
+    ann = room.server.join("ann").participant
+    ann.update(name="Anna")
+    ann.update(attributes={"hand": "up"})
+    told = [one.participant for one in room.heard(ParticipantCame)]
+    assert [(one.sid, one.name) for one in told] == [(ann.sid, told[0].name), (ann.sid, "Anna")]
+
+
 def test_it_is_nobody_and_who_is_hidden_is_not_told_of():
     room = Observed()
     ann = room.server.join("ann")
