@@ -3,9 +3,10 @@
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from recorder.files.manifest_file import FILE_NAME, ManifestError, ManifestFile
+from recorder.live.hls import HLS_FOLDER
 from recorder.recording import RecordedFile, Recording
 from recorder.storage.uploader import MARKER
 from sfu.errors import LocalError
@@ -68,8 +69,15 @@ class Catalogue:
 
         Args:
             recording: Whose.
-            name: As a client gave it: whatever leads out of the folder is no file of it.
+            name: As a client gave it: what the manifest does not name is no file of it, but for
+                HLS while the recording goes on.
         """
+        live = not recording.ended and PurePosixPath(name).parts[:1] == (HLS_FOLDER,)
+        try:
+            if not live and name not in (file.name for file in self.files(recording)):
+                return None
+        except (OSError, ManifestError):
+            return None
         folder = (self.root / recording.folder).resolve()
         try:
             path = (folder / name).resolve(strict=True)

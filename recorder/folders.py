@@ -1,9 +1,12 @@
 """Where a recording is, of which the server knows no more than its order."""
 
+import errno
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from recorder.files import names
+from recorder.files.manifest_file import FILE_NAME as MANIFEST
+from recorder.folder_lock import FILE_NAME as LOCK
 from recorder.link.messages import RecordingOrder
 from recorder.values import TrackInfo
 
@@ -18,6 +21,35 @@ def folder_of(order: RecordingOrder) -> Path:
     return Path(order.root) / relative_folder(
         template, id=order.id, room=order.room, started_at=order.started_at
     )
+
+
+class FolderTakenError(OSError):
+    """The folder of a recording is that of another one, or inside it."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EEXIST, "the template leads into the folder of another recording")
+
+
+def make_folder(order: RecordingOrder, *, resume: bool) -> Path:
+    """Make the folder of a recording: what deletes a recording deletes all that is in its folder.
+
+    Args:
+        order: Of the recording.
+        resume: Whether an earlier process may have made it.
+
+    Raises:
+        TemplateError: The template is wrong.
+        FolderTakenError: Another recording has it, or one above it.
+        OSError: It cannot be made.
+    """
+    path, root = folder_of(order), Path(order.root)
+    others = [one for one in path.parents if one.is_relative_to(root)]
+    if not resume:
+        others.append(path)
+    if any((one / name).exists() for one in others for name in (MANIFEST, LOCK)):
+        raise FolderTakenError
+    path.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def relative_folder(template: str, *, id: str, room: str, started_at: float) -> PurePosixPath:

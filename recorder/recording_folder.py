@@ -7,7 +7,7 @@ from recorder.files.manifest import Manifest
 from recorder.files.manifest_file import FILE_NAME, ManifestError, ManifestFile
 from recorder.files.recovery import adopt_files, recover
 from recorder.folder_lock import FolderLock
-from recorder.folders import folder_of
+from recorder.folders import make_folder
 from recorder.link.messages import RecordingOrder
 from recorder.values import State
 
@@ -37,8 +37,7 @@ class RecordingFolder:
     """
 
     def __init__(self, order: RecordingOrder, *, resume: bool) -> None:
-        self.path = folder_of(order)
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path = make_folder(order, resume=resume)
         self._lock = FolderLock(self.path)
         self._file = ManifestFile(self.path / FILE_NAME)
         self._guard = DiskGuard(self.path, order.free_space)

@@ -34,6 +34,8 @@ async def _file(request: web.Request) -> web.StreamResponse:
     manager = request.app[SERVER].recordings
     recording = manager.get(request.match_info["recording"])
     _require_watch(access, recording.room)
+    if recording.ended:  # what was recorded is for those who may record
+        raise LocalError("The live stream has ended.", name="recording_not_found")
     name = request.match_info["name"]
     if not NAME.fullmatch(name):
         raise LocalError(f"There is no {name!r} here.", name="recording_not_found")

@@ -17,6 +17,7 @@ FILE_FIELDS = FOLDER_FIELDS | {"identity", "name", "source", "kind", "track"}
 MAX_TEMPLATE = 500  # characters
 MAX_FIELD = 80  # bytes of UTF-8
 MAX_COMPONENT = 200  # bytes; file systems take 255, and a number and a suffix are to be added
+ID_PREFIX = "RC_"  # of the ids of recordings
 SUFFIXES = (".mkv", ".webm", ".mp4")
 
 _FORBIDDEN = frozenset('/\\:*?"<>|~')  # separators, and what other systems refuse or expand
@@ -35,7 +36,9 @@ def check(template: str) -> None:
     Raises:
         TemplateError: It cannot.
     """
-    folder(template, dict.fromkeys(FOLDER_FIELDS, "x"))
+    whole = folder(template, dict.fromkeys(FOLDER_FIELDS, "x" * MAX_FIELD) | {"recording": "RC_y"})
+    if "RC_y" not in whole.name:  # else recordings would share a folder
+        raise TemplateError("the folder's name is too long for {recording} to be in it")
     file(template, dict.fromkeys(FILE_FIELDS, "x"))
 
 
@@ -93,6 +96,8 @@ def _split(template: str) -> tuple[list[str], list[str]]:
     ends = [index for index, part in enumerate(parts) if "{recording}" in part]
     if not ends or ends[0] == len(parts) - 1:
         raise TemplateError("the template has no folder with {recording} in its name")
+    if any(ID_PREFIX in part for part in parts[: ends[0]]):
+        raise TemplateError(f"the template leads into the folder of a recording, {ID_PREFIX}…")
     return parts[: ends[0] + 1], parts[ends[0] + 1 :]
 
 

@@ -279,6 +279,11 @@ async def test_files_are_those_of_the_manifest_and_the_manifest(tmp_path: Path) 
     assert await studio.manager.path("RC_old", "ann-camera.mkv") == folder / "ann-camera.mkv"
     new = await studio.start(studio.room())
     assert await studio.manager.files(new.id) == [], "its manifest is not there yet"
+    keep(folder, "RC_inner", id="RC_inner")
+    (folder / "left.mkv").touch()
+    for name in ("RC_inner/ann-camera.mkv", "RC_inner/manifest.json", "left.mkv"):
+        with pytest.raises(LocalError):
+            await studio.manager.path("RC_old", name)
 
 
 @pytest.mark.parametrize(

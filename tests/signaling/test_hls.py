@@ -8,7 +8,9 @@ import pytest
 
 from recorder.files.manifest import Composite, Manifest
 from recorder.files.manifest_file import FILE_NAME, ManifestFile
+from recorder.folder_lock import FolderLock
 from recorder.live.hls import HLS_FOLDER
+from recorder.values import State
 from signaling.tokens import AccessToken, VideoGrant, mint
 from tests.support.server import API_KEY, API_SECRET, RunningServer, running_server
 
@@ -16,23 +18,25 @@ PLAYLIST = '#EXTM3U\n#EXT-X-MAP:URI="init-0.mp4"\n#EXTINF:2.000,\nsegment-000000
 CREDENTIALS = {"api_key": API_KEY, "api_secret": API_SECRET}
 
 
-def make_recording(root: Path) -> Path:
-    """A composite of room "room" with the id RC_1; returns the folder of its HLS."""
-    folder = root / "room" / "RC_1"
+def make_recording(root: Path, recording: str, state: State) -> Path:
+    """A composite of room "room"; returns its folder."""
+    folder = root / "room" / recording
     hls = folder / HLS_FOLDER
     hls.mkdir(parents=True)
     manifest = Manifest(
-        id="RC_1",
+        id=recording,
         room="room",
         mode="composite",
-        state="complete",
+        state=state,
         started_at=0.0,
         started="1970-01-01T00:00:00Z",
-        ended_at=2.0,
         composite=Composite("grid", 320, 180, 15),
     )
     ManifestFile(folder / FILE_NAME).save(manifest)
-    return hls
+    (hls / "live.m3u8").write_text(PLAYLIST)
+    (hls / "segment-00000000.m4s").write_bytes(b"segment")
+    (hls / "init-0.mp4").write_bytes(b"init")
+    return folder
 
 
 def token(**grant: object) -> str:
@@ -41,13 +45,12 @@ def token(**grant: object) -> str:
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[RunningServer]:
-    hls = make_recording(tmp_path)
-    (hls / "live.m3u8").write_text(PLAYLIST)
-    (hls / "segment-00000000.m4s").write_bytes(b"segment")
-    (hls / "init-0.mp4").write_bytes(b"init")
+    make_recording(tmp_path, "RC_ended", "complete")
+    live = make_recording(tmp_path, "RC_1", "active")
     settings = {**CREDENTIALS, "cors_origins": ("https://player.example",)}
-    async with running_server(recordings_dir=str(tmp_path), **settings) as server:
-        yield server
+    with FolderLock(live):  # somebody makes it
+        async with running_server(recordings_dir=str(tmp_path), **settings) as server:
+            yield server
 
 
 @pytest.fixture
@@ -108,6 +111,17 @@ async def test_who_may_watch(
     query = "" if grant is None else f"?token={token(**grant)}"
     async with http.get(url(server, "live.m3u8") + query) as answer:
         assert answer.status == status
+
+
+@pytest.mark.parametrize("grant", ["room_join", "room_record"])
+async def test_nobody_watches_what_has_ended(
+    server: RunningServer, http: aiohttp.ClientSession, grant: str
+) -> None:
+    query = f"?token={token(room='room', **{grant: True})}"
+    for name in ("live.m3u8", "segment-00000000.m4s"):
+        address = url(server, name).replace("RC_1", "RC_ended")
+        async with http.get(address + query) as answer:
+            assert answer.status == 404
 
 
 async def test_nothing_else_of_the_recording_is_given_out(

@@ -147,6 +147,10 @@ def test_no_name_leads_out_of_its_folder() -> None:
         ("{recording}/{identity", "the template is wrong at"),
         ("{recording}/}", "the template is wrong at"),
         ("{recording}/" + "x" * 600, "more than 500 characters"),
+        ("lobby/2026-01-01/RC_other/{recording}/x", "the folder of a recording"),
+        ("{room}-RC_other/{recording}/x", "the folder of a recording"),
+        ("{room}{room}{room}{recording}/x", "too long for {recording}"),
+        ("x" * 250 + "{recording}/x", "too long for {recording}"),
     ],
 )
 def test_templates_that_cannot_work_are_refused(template: str, reason: str) -> None:
