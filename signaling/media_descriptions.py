@@ -7,6 +7,7 @@ from sfu.room.media_status import Change, LayerStatus, MediaStatus, TrackStatus
 from signaling.messages import (
     Cause,
     ChoiceInfo,
+    EstimateInfo,
     EstimateMode,
     LayerInfo,
     MediaInfo,
@@ -27,6 +28,7 @@ def describe_media(status: MediaStatus) -> MediaInfo:
         wanted=status.wanted,
         quality=status.quality,
         tracks=tuple(map(_track, status.tracks)),
+        estimates=tuple(EstimateInfo(at=one.at, estimate=one.estimate) for one in status.estimates),
     )
 
 
@@ -81,6 +83,7 @@ def _settings(settings: TrackSettings) -> SettingsInfo:
 def _choice(change: Change) -> ChoiceInfo:
     return ChoiceInfo(
         at=change.at,
+        wanted=_layer_or_none(change.wanted),
         chosen=_layer_or_none(change.chosen),
         cause=cast(Cause, change.cause),
         reason=change.reason,

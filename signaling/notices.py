@@ -169,7 +169,8 @@ def _layers_wanted(event: events.LayersWanted) -> messages.LayersWanted:
     return messages.LayersWanted(
         track=event.track.sid,
         layers=tuple(
-            messages.WantedLayer(rid=layer.rid, active=layer.active) for layer in event.layers
+            messages.WantedLayer(rid=layer.rid, active=layer.active, spatial=layer.spatial)
+            for layer in event.layers
         ),
     )
 

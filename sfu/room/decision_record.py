@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from sfu.forward.forwarder import HIGHEST
-from sfu.room.media_status import Change, LayerStatus, TrackStatus
+from sfu.room.media_status import Change, LayerStatus, Sample, TrackStatus
 
 if TYPE_CHECKING:
     from sfu.forward.allocation import Decision, Layer
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from sfu.room.subscription import Subscription
 
 HISTORY_TIME = 60.0  # s of decisions that are told
-HISTORY_SIZE = 64  # decisions of one track that are kept
+HISTORY_STEP = 1.0  # s of which the first and the last decision are kept: 120 in a minute
+SAMPLE_INTERVAL = 0.99  # s between two estimates that are kept; a look each second is not exact
 UNCARRIED = {
     "negotiating": "paused: it is being negotiated",
     "muted": "paused: its publisher has muted it",
@@ -33,31 +34,38 @@ class DecisionRecord:
         decision: The last one, None before the first.
     """
 
-    __slots__ = ("_history", "decision", "layers", "wanted")
+    __slots__ = ("_history", "_noted", "decision", "layers", "wanted")
 
     def __init__(self) -> None:
         self.layers: tuple[LayerStatus, ...] = ()
         self.wanted: LayerStatus | None = None
         self.decision: Decision | None = None
-        self._history: deque[Change] = deque(maxlen=HISTORY_SIZE)
+        self._noted: tuple[object, ...] = ()
+        self._history: deque[Change] = deque()
 
-    def note(self, decision: Decision, estimate: int | None, *, at: float) -> None:
+    def note(
+        self, decision: Decision, estimate: int | None, *, at: float, gated: bool = False
+    ) -> None:
         """Take the next decision.
 
         Args:
             decision: On `layers`.
             estimate: Bit/s that were available, None where nobody knew.
             at: Unix seconds.
+            gated: Whether it is not sent because others are louder.
         """
-        before, layer = self.decision, decision.layer
         self.decision = decision
-        if before is None or (before.cause, before.layer and _point(before.layer)) != (
-            decision.cause,
-            layer and _point(layer),
-        ):
-            self._history.append(
-                Change(at, self._chosen(decision), decision.cause, decision.reason, estimate)
-            )
+        cause, reason = _told(decision, gated=gated)
+        layer, wanted = decision.layer, self.wanted
+        noted = cause, layer and _point(layer), wanted and _point(wanted)
+        if noted == self._noted:
+            return
+        self._noted = noted
+        history = self._history
+        if len(history) > 1 and at - history[-2].at < HISTORY_STEP:
+            history.pop()
+        history.append(Change(at, wanted, self._chosen(decision), cause, reason, estimate))
+        _expire(history, at)
 
     def target(self, decision: Decision, *, ample: bool) -> tuple[int, int] | None:
         """Spatial and highest temporal layer at which a forwarder is to be aimed, None for nothing.
@@ -97,9 +105,8 @@ class DecisionRecord:
             return TrackStatus(
                 track, settings, self.layers, None, None, None, cause, UNCARRIED[cause], ()
             )
-        cause, reason = told_cause(decision), decision.reason
-        if track.gated:
-            cause, reason = "last_n", "paused: others are louder"
+        cause, reason = _told(decision, gated=track.gated)
+        _expire(self._history, at)
         return TrackStatus(
             track=track,
             settings=settings,
@@ -109,7 +116,7 @@ class DecisionRecord:
             current=self._current(subscription),
             cause=cause,
             reason=reason,
-            history=tuple(change for change in self._history if change.at >= at - HISTORY_TIME),
+            history=tuple(self._history),
         )
 
     def _chosen(self, decision: Decision) -> LayerStatus | None:
@@ -131,10 +138,45 @@ class DecisionRecord:
         )
 
 
+class EstimateRecord:
+    """What a path took over the last minute, looked at once a second."""
+
+    __slots__ = ("_samples",)
+
+    def __init__(self) -> None:
+        self._samples: deque[Sample] = deque()
+
+    def note(self, estimate: int | None, *, at: float) -> None:
+        """Take what is known now: bit/s, None where nobody knows; `at` is in Unix seconds."""
+        samples = self._samples
+        if samples and at - samples[-1].at < SAMPLE_INTERVAL:
+            return
+        samples.append(Sample(at, estimate))
+        _expire(samples, at)
+
+    def samples(self, *, at: float) -> tuple[Sample, ...]:
+        """Those of the minute before `at`, Unix seconds."""
+        _expire(self._samples, at)
+        return tuple(self._samples)
+
+
 def told_cause(decision: Decision) -> str:
     """Why, as clients are told."""
     return "paused" if decision.cause == "paused_by_client" else decision.cause
 
 
-def _point(layer: Layer) -> tuple[int, int]:
+def _told(decision: Decision, *, gated: bool) -> tuple[str, str]:
+    """(cause, reason) as clients are told."""
+    if gated:
+        return "last_n", "paused: others are louder"
+    return told_cause(decision), decision.reason
+
+
+def _point(layer: Layer | LayerStatus) -> tuple[int, int]:
     return layer.spatial, layer.temporal
+
+
+def _expire(kept: deque[Change] | deque[Sample], at: float) -> None:
+    """Forget what was over a minute ago; what was so when the minute began counts."""
+    while len(kept) > 1 and kept[1].at <= at - HISTORY_TIME:
+        kept.popleft()

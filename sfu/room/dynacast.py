@@ -7,6 +7,7 @@ from sfu.room.track import Track
 from sfu.timers import Timer, Timers
 
 STOP_DELAY = 2.0  # s that nobody must want a layer: tiles change their size, people come and go
+NOTHING, ALL = -1, 8  # below and above the spatial layers that there may be
 
 
 class Dynacast:
@@ -14,7 +15,7 @@ class Dynacast:
 
     A layer is wanted where somebody could show it, whether or not the paths take it at the moment.
     What is wanted again is told at once; what is not wanted any more when it stayed so for two
-    seconds.
+    seconds. Of a stream with spatial layers of its own (SVC), the highest one is told.
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class Dynacast:
     def update(self, now: float) -> None:
         """Tell what changed, now or later."""
         wanted = self._wanted()
-        if wanted == self._told or (self._told is None and all(layer.active for layer in wanted)):
+        if wanted == self._told or (
+            self._told is None and all(_reach(one) == ALL for one in wanted)
+        ):
             self._cancel()
             return
-        told = wanted if self._told is None else self._told
-        active = {layer.rid for layer in told if layer.active or self._told is None}
-        if any(layer.active and layer.rid not in active for layer in wanted):
+        told = {one.rid: _reach(one) for one in self._told or ()}
+        unknown = ALL if self._told is None else NOTHING
+        if any(_reach(one) > told.get(one.rid, unknown) for one in wanted):
             self._cancel()
             self._send(wanted)
         elif self._timer is None:
@@ -71,11 +74,13 @@ class Dynacast:
         self._wishes = {}
 
     def _wanted(self) -> tuple[LayerWanted, ...]:
-        highest = max(self._wishes.values(), default=-1)
-        rids = self._track.encodings.rids
-        return tuple(
-            LayerWanted(rid, spatial <= highest) for spatial, rid in enumerate(rids or ("",))
-        )
+        highest = max(self._wishes.values(), default=NOTHING)
+        encodings = self._track.encodings
+        rids = encodings.rids or ("",)
+        if len(rids) == 1:
+            some = 0 <= highest < encodings.spatial_layers - 1
+            return (LayerWanted(rids[0], highest >= 0, highest if some else None),)
+        return tuple(LayerWanted(rid, spatial <= highest) for spatial, rid in enumerate(rids))
 
     def _stop(self, now: float) -> None:
         del now
@@ -92,3 +97,10 @@ class Dynacast:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _reach(layer: LayerWanted) -> int:
+    """How far up the stream is wanted."""
+    if not layer.active:
+        return NOTHING
+    return ALL if layer.spatial is None else layer.spatial

@@ -8,8 +8,10 @@ from sfu.stream.inbound import InboundStream
 # A stream that was replaced may come back (a sender that restarts its first encoder): we follow it
 # when the present one has been silent for this long.
 SILENCE_BEFORE_RETURN = 0.5  # s
-STALL_TIME = 0.6  # s without a packet of one layer while others go on: its encoder was stopped
-STALL_INTERVAL = 0.2  # s between two looks for that
+# s without a packet of one layer after which others begin two frames: its encoder was stopped. One
+# is not enough: of a still screen a frame a second comes, and then one layer's before the other's.
+STALL_TIME = 0.6
+STALL_INTERVAL = 0.1  # s between two looks for that
 # RIDs as libraries name them, the smallest first; whoever uses others announces sizes.
 ORDER = {"q": 0, "l": 0, "low": 0, "h": 1, "m": 1, "medium": 1, "f": 2, "high": 2}
 
@@ -22,17 +24,41 @@ class Encoding:
         info: As its publisher announced it.
         ssrc: Of the stream that carries it now; None before the first packet.
         last_packet: When a packet of that stream came last, monotonic seconds.
+        frame_before: When its last frame but one began.
+        spatial_layers: How many its newest key frame has, 0 where it does not tell.
         stalled: Whether it has fallen silent while other layers go on.
     """
 
-    __slots__ = ("info", "last_packet", "rid", "ssrc", "stalled")
+    __slots__ = (
+        "_frame",
+        "_timestamp",
+        "frame_before",
+        "info",
+        "last_packet",
+        "rid",
+        "spatial_layers",
+        "ssrc",
+        "stalled",
+    )
 
     def __init__(self, rid: str, info: LayerInfo) -> None:
         self.rid = rid
         self.info = info
         self.ssrc: int | None = None
         self.last_packet = float("-inf")
+        self.frame_before = float("-inf")
+        self.spatial_layers = 0
         self.stalled = False
+        self._frame = float("-inf")
+        self._timestamp = -1
+
+    def arrived(self, timestamp: int, now: float) -> None:
+        """A packet came of the frame with this RTP timestamp."""
+        self.last_packet = now
+        if timestamp != self._timestamp:
+            self._timestamp = timestamp
+            self.frame_before = self._frame
+            self._frame = now
 
 
 class Encodings:
@@ -41,11 +67,14 @@ class Encodings:
     Attributes:
         streams: By SSRC, those that packets came from.
         ordered: The layers that packets came of, the smallest first.
+        spatial_layers: The most that a single stream has had. What nobody wants is not sent any
+            more, and yet can be had again.
     """
 
     def __init__(self, layers: Sequence[LayerInfo]) -> None:
         self.streams: dict[int, InboundStream] = {}
         self.ordered: list[Encoding] = []
+        self.spatial_layers = 1
         self._announced = {layer.rid: layer for layer in layers}
         self._by_rid: dict[str, Encoding] = {}
         self._next_look = float("-inf")
@@ -73,10 +102,17 @@ class Encodings:
         self.ordered = []
         self._by_rid = {}
 
-    def arrived(self, stream: InboundStream, now: float) -> tuple[bool, bool]:
-        """Packets came; returns (whether they are a layer's now, whether they are so newly).
+    def arrived(self, stream: InboundStream, timestamp: int, now: float) -> tuple[bool, bool]:
+        """Packets came; returns (whether they are a layer's now, whether there is news of it).
+
+        News is that they are so newly, or that there are other spatial layers in them than before.
 
         The newest stream of a layer wins: senders change their SSRC, and never go back at once.
+
+        Args:
+            stream: Of which they are.
+            timestamp: RTP timestamp of the first.
+            now: Monotonic seconds.
         """
         encoding = self._by_rid[stream.rid]
         ssrc = stream.ssrc
@@ -89,7 +125,14 @@ class Encodings:
             if known and not newest and now - encoding.last_packet <= SILENCE_BEFORE_RETURN:
                 return False, False
             encoding.ssrc = ssrc
-        encoding.last_packet = now
+        encoding.arrived(timestamp, now)
+        if encoding.stalled:
+            self._next_look = now
+        count = len(stream.layer_sizes)
+        if count != encoding.spatial_layers:
+            encoding.spatial_layers = count
+            self.spatial_layers = max(self.spatial_layers, count)
+            new = True
         return True, new
 
     def watch(self, now: float) -> bool:
@@ -98,8 +141,9 @@ class Encodings:
             return False
         self._next_look = now + STALL_INTERVAL
         changed = False
+        others = max(encoding.frame_before for encoding in self.ordered)
         for encoding in self.ordered:
-            stalled = now - encoding.last_packet > STALL_TIME
+            stalled = others - encoding.last_packet > STALL_TIME
             if stalled != encoding.stalled:
                 encoding.stalled = stalled
                 changed = True
@@ -170,10 +214,28 @@ class Encodings:
 
         Of those of one size, the one with the most frames.
         """
-        sizes = [self.size_of(encoding) for encoding in self.ordered]
+        ordered = self.ordered
+        if len(ordered) == 1:
+            sizes = self._spatial_sizes(ordered[0])
+        else:
+            sizes = [self.size_of(encoding) for encoding in ordered]
         if len(sizes) < 2 or not all(width for width, _ in sizes):
             return fallback if len(sizes) < 2 else len(sizes) - 1
         for width, height in sizes:
             if fills(width, height, settings):
                 return len(sizes) - 1 - sizes[::-1].index((width, height))
         return len(sizes) - 1
+
+    def _spatial_sizes(self, encoding: Encoding) -> list[tuple[int, int]]:
+        """Width and height of each spatial layer of a single stream, be it sent or not.
+
+        Each has twice the width of the one below (W3C webrtc-svc), also where it is not sent.
+        """
+        stream = self.streams.get(encoding.ssrc or -1)
+        sizes = list(stream.layer_sizes) if stream is not None else []
+        if not sizes:
+            sizes = [self.size_of(encoding)]
+        while len(sizes) < self.spatial_layers:
+            width, height = sizes[-1]
+            sizes.append((2 * width, 2 * height))
+        return sizes

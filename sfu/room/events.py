@@ -138,10 +138,17 @@ class ConnectionQualityChanged:
 
 @dataclass(frozen=True, slots=True)
 class LayerWanted:
-    """Whether anybody wants a simulcast layer; `rid` is empty where there is only one."""
+    """Whether anybody wants an encoding.
+
+    Attributes:
+        rid: Of the simulcast layer, empty where there is only one.
+        active: Whether it is wanted at all.
+        spatial: The highest of its spatial layers that is; None for all, or where it has but one.
+    """
 
     rid: str
     active: bool
+    spatial: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

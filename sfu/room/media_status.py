@@ -41,6 +41,7 @@ class Change:
 
     Attributes:
         at: Unix seconds.
+        wanted: What it would have got if everything had gone, None for nothing.
         chosen: What was to be sent from then on, None for nothing.
         cause: Stable name: "wanted", "bandwidth", "hidden", "paused", "muted", "not_live",
             "last_n"; before anything is decided, or where nothing can be sent, "negotiating",
@@ -50,9 +51,18 @@ class Change:
     """
 
     at: float
+    wanted: LayerStatus | None
     chosen: LayerStatus | None
     cause: str
     reason: str
+    estimate: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a path took: Unix seconds, and bit/s or None where nobody knew."""
+
+    at: float
     estimate: int | None
 
 
@@ -69,7 +79,7 @@ class TrackStatus:
         current: What is being sent: it follows `chosen` at the next occasion.
         cause: See `Change`.
         reason: In words.
-        history: Decisions of the last minute, the oldest first.
+        history: Decisions of the last minute, the oldest first: it was in force when that began.
     """
 
     track: Track
@@ -97,6 +107,7 @@ class MediaStatus:
         wanted: Bit/s that all wanted layers take.
         quality: Of the connection.
         tracks: What it is subscribed to.
+        estimates: Of the last minute, the oldest first, a second or more from each other.
     """
 
     estimate: int | None
@@ -108,3 +119,4 @@ class MediaStatus:
     wanted: int
     quality: Quality
     tracks: tuple[TrackStatus, ...]
+    estimates: tuple[Sample, ...] = ()

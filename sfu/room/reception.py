@@ -9,7 +9,7 @@ from sfu.config import Config
 from sfu.forward.allocation import Allocation, Decision
 from sfu.forward.allocator import Allocator
 from sfu.room.bandwidth import MAXIMUM, Bandwidth, ignore
-from sfu.room.decision_record import DecisionRecord, told_cause
+from sfu.room.decision_record import DecisionRecord, EstimateRecord, told_cause
 from sfu.room.demands import Demands, starting_rate
 from sfu.room.media_settings import TrackSettings
 from sfu.room.media_status import MediaStatus
@@ -67,6 +67,7 @@ class Reception:
         self._allocator = Allocator()
         self._allocation: Allocation | None = None
         self._records: dict[str, DecisionRecord] = {}
+        self._estimates = EstimateRecord()
         self._seen: tuple[object, ...] = ()
         self._timer: Timer | None = None
         self._bandwidth: Bandwidth | None = None
@@ -135,6 +136,7 @@ class Reception:
             self._allocation = None
             self._forget(now)
             return
+        self._estimates.note(self._known, at=now + self._wall_offset)
         estimate = self._estimate(carried, now)
         seen = tuple([(s, s.track.points.version(now)) for s in carried])
         allocation = self._allocation
@@ -169,6 +171,12 @@ class Reception:
     def _look(self, now: float) -> None:
         self._timer = None
         self.update(now)
+
+    @property
+    def _known(self) -> int | None:
+        """Bit/s that the path takes, None where nobody knows."""
+        bandwidth = self._bandwidth
+        return round(bandwidth.estimator.estimate) if bandwidth and bandwidth.fed else None
 
     def _estimate(self, carried: list[Subscription], now: float) -> float:
         """Bit/s to share."""
@@ -235,7 +243,7 @@ class Reception:
         if slot.forwarder.target != target:
             track.fanout.aim(slot.forwarder, target, now=now)
         self._tell(subscription, decision)
-        record.note(decision, estimate, at=now + self._wall_offset)
+        record.note(decision, estimate, at=now + self._wall_offset, gated=track.gated)
 
     def _tell(self, subscription: Subscription, decision: Decision) -> None:
         """Change what is told of the subscription, where this decision changes it."""
@@ -259,20 +267,18 @@ class Reception:
 
     def status(self, *, quality: Quality, now: float) -> MediaStatus:
         """What is received now and was in the last minute, and why."""
-        tracks = []
+        tracks, at = [], now + self._wall_offset
         for subscription in self._subscriptions:
             sid = subscription.track.sid
             record = self._records.get(sid) or DecisionRecord()
-            tracks.append(
-                record.status(subscription, self._demands.settings(sid), at=now + self._wall_offset)
-            )
+            tracks.append(record.status(subscription, self._demands.settings(sid), at=at))
         allocation, bandwidth = self._allocation, self._bandwidth
         wanted = round(allocation.wanted) if allocation else 0
         if bandwidth is None:
             return MediaStatus(None, "none", 0.0, 0.0, 0.0, 0, wanted, quality, tuple(tracks))
         estimator = bandwidth.estimator
         return MediaStatus(
-            estimate=round(estimator.estimate) if bandwidth.fed else None,
+            estimate=self._known,
             mode=estimator.mode if bandwidth.fed else "none",
             round_trip=estimator.round_trip,
             loss=estimator.loss,
@@ -281,6 +287,7 @@ class Reception:
             wanted=wanted,
             quality=quality,
             tracks=tuple(tracks),
+            estimates=self._estimates.samples(at=at),
         )
 
     def video(self) -> tuple[float, float]:

@@ -134,6 +134,11 @@ class InboundStream:
         """Pixels of the newest key frame, 0 while unknown."""
         return self._frames.height
 
+    @property
+    def layer_sizes(self) -> tuple[tuple[int, int], ...]:
+        """Width and height of each spatial layer in pixels; empty where they are not told."""
+        return self._frames.layer_sizes
+
     def size_of(self, spatial: int) -> tuple[int, int]:
         """Width and height of a spatial layer in pixels, 0 while unknown."""
         return self._frames.size_of(spatial)

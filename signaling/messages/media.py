@@ -49,10 +49,14 @@ class SpeakerInfo(Shared, frozen=True, kw_only=True):
 
 
 class WantedLayer(Shared, frozen=True, kw_only=True):
-    """Whether somebody wants a layer; `rid` is empty where there is only one."""
+    """Whether somebody wants a layer; `rid` is empty where there is only one.
+
+    `spatial` is the highest spatial layer of use of what has several in one stream, null for all.
+    """
 
     rid: str
     active: bool
+    spatial: LayerIndex | None = None
 
 
 class LayerInfo(Shared, frozen=True, kw_only=True):
@@ -81,9 +85,10 @@ class SettingsInfo(Shared, frozen=True, kw_only=True):
 
 
 class ChoiceInfo(Shared, frozen=True, kw_only=True):
-    """A decision: `at` in Unix seconds; `chosen` is null for nothing, `estimate` where unknown."""
+    """A decision: `at` in Unix seconds; null is for no layer, or an estimate nobody knew."""
 
     at: float
+    wanted: LayerInfo | None
     chosen: LayerInfo | None
     cause: Cause
     reason: str
@@ -108,6 +113,13 @@ class ReceivedTrackInfo(Shared, frozen=True, kw_only=True):
     history: tuple[ChoiceInfo, ...]
 
 
+class EstimateInfo(Shared, frozen=True, kw_only=True):
+    """What a path took: `at` in Unix seconds, null where nobody knew."""
+
+    at: float
+    estimate: Bitrate | None
+
+
 class MediaInfo(Shared, frozen=True, kw_only=True):
     """All that a participant receives, and what its path takes."""
 
@@ -120,3 +132,4 @@ class MediaInfo(Shared, frozen=True, kw_only=True):
     wanted: Bitrate
     quality: Quality
     tracks: tuple[ReceivedTrackInfo, ...]
+    estimates: tuple[EstimateInfo, ...]

@@ -159,6 +159,7 @@ def test_why_something_is_reduced_is_told_in_words_and_remembered() -> None:
     assert [layer.rid for layer in status.layers] == ["q", "h", "f"]
     assert any(change.chosen and change.chosen.rid == "h" for change in status.history)
     assert all(change.reason for change in status.history)
+    assert any(change.wanted and change.wanted.rid == "f" for change in status.history)
 
 
 def test_settings_are_for_tracks_that_one_receives() -> None:
@@ -205,6 +206,8 @@ def test_who_watches_hears_every_second() -> None:
     assert last.estimate
     assert last.sending > 1_000_000
     assert {track.cause for track in last.tracks} == {"wanted"}
+    assert [sample.estimate is not None for sample in last.estimates].count(True) >= 5
+    assert last.estimates[-1].at - last.estimates[0].at > 4, "since it came, not since it watches"
 
 
 def test_the_best_live_layer_is_sent_while_better_ones_stall() -> None:

@@ -90,9 +90,15 @@ MEDIA = messages.MediaInfo(
             cause="bandwidth",
             reason="r",
             history=(
-                messages.ChoiceInfo(at=1.5, chosen=None, cause="hidden", reason="r", estimate=None),
+                messages.ChoiceInfo(
+                    at=1.5, wanted=None, chosen=None, cause="hidden", reason="r", estimate=None
+                ),
             ),
         ),
+    ),
+    estimates=(
+        messages.EstimateInfo(at=1.5, estimate=None),
+        messages.EstimateInfo(at=2.5, estimate=800_000),
     ),
 )
 ROOM_RECORDING = messages.RoomRecordingInfo(
@@ -158,6 +164,9 @@ SERVER: list[messages.Event] = [
     messages.SpeakersChanged(speakers=(messages.SpeakerInfo(participant="PA_1", level=0.5),)),
     messages.ConnectionQuality(participant="PA_1", quality="good", score=4.1),
     messages.LayersWanted(track="TR_1", layers=(messages.WantedLayer(rid="q", active=False),)),
+    messages.LayersWanted(
+        track="TR_1", layers=(messages.WantedLayer(rid="", active=True, spatial=1),)
+    ),
     messages.MediaReport(status=MEDIA),
     messages.MediaReport(status=structs.replace(MEDIA, estimate=None, mode="none", tracks=())),
     messages.Data(participant="", identity="", topic="t", payload=b"\0\xff", reliable=True),

@@ -2,7 +2,7 @@
 
 from sfu.room import events
 from sfu.room.media_settings import TrackSettings
-from sfu.room.media_status import Change, LayerStatus, MediaStatus, TrackStatus
+from sfu.room.media_status import Change, LayerStatus, MediaStatus, Sample, TrackStatus
 from sfu.room.participant import Participant
 from sfu.room.track import Track
 from tests.support.sessions import Message, SessionClient, SessionServer
@@ -66,11 +66,14 @@ def test_connection_quality() -> None:
 
 def test_layers_that_are_wanted() -> None:
     pair = Pair()
-    layers = (events.LayerWanted("q", active=True), events.LayerWanted("f", active=False))
+    layers = (events.LayerWanted("q", active=True, spatial=1), events.LayerWanted("f", False))
     assert pair.told(pair.ann, "ann", events.LayersWanted(pair.track, layers)) == {
         "type": "layers_wanted",
         "track": pair.sid,
-        "layers": [{"rid": "q", "active": True}, {"rid": "f", "active": False}],
+        "layers": [
+            {"rid": "q", "active": True, "spatial": 1},
+            {"rid": "f", "active": False, "spatial": None},
+        ],
     }
 
 
@@ -106,10 +109,11 @@ def test_report_of_everything() -> None:
                 chosen=LOW,
                 current=None,
                 cause="bandwidth",
-                reason="800 kb/s available, 1280×720 needs 1700",
-                history=(Change(1.5, None, "hidden", "not shown", None),),
+                reason="reduced: 800 kb/s available, the next layer needs 1,700",
+                history=(Change(1.5, HIGH, None, "hidden", "not shown", None),),
             ),
         ),
+        estimates=(Sample(1.5, None), Sample(2.5, 800_000)),
     )
     low = {
         "spatial": 0,
@@ -162,10 +166,11 @@ def test_report_of_everything() -> None:
                     "chosen": low,
                     "current": None,
                     "cause": "bandwidth",
-                    "reason": "800 kb/s available, 1280×720 needs 1700",
+                    "reason": "reduced: 800 kb/s available, the next layer needs 1,700",
                     "history": [
                         {
                             "at": 1.5,
+                            "wanted": high,
                             "chosen": None,
                             "cause": "hidden",
                             "reason": "not shown",
@@ -174,5 +179,6 @@ def test_report_of_everything() -> None:
                     ],
                 }
             ],
+            "estimates": [{"at": 1.5, "estimate": None}, {"at": 2.5, "estimate": 800_000}],
         },
     }

@@ -23,6 +23,8 @@ from recorder.values import (
 )
 from sfu import errors
 from sfu.config import Config, IceServer
+from sfu.forward.allocation import Decision, Layer
+from sfu.room.wishes import on_the_wire
 from signaling import messages
 from signaling.messages import CLIENT_MESSAGES, SERVER_MESSAGES, snake_case
 from signaling.schema import json_schema
@@ -35,7 +37,7 @@ MESSAGES = {snake_case(kind.__name__): kind for kind in (*CLIENT_MESSAGES, *SERV
 OBJECTS = {
     "Participant": (messages.ParticipantInfo, messages.PermissionsInfo),
     "Track": (messages.TrackInfo,),
-    "Media": (messages.MediaInfo,),
+    "Media": (messages.MediaInfo, messages.EstimateInfo),
     "ReceivedTrack": (
         messages.ReceivedTrackInfo,
         messages.SettingsInfo,
@@ -118,6 +120,11 @@ def test_announced_layers_are_described() -> None:
         assert f"`{field}`" in section("add_track")
 
 
+def test_wanted_layers_are_described() -> None:
+    for field in fields(messages.WantedLayer):
+        assert f"`{field}`" in section("layers_wanted")
+
+
 def test_files_of_recordings_are_described() -> None:
     for field in fields(messages.RecordingFileInfo):
         assert f"`{field}`" in section("GET /api/v1/recordings/{recording}/files")
@@ -196,6 +203,35 @@ def test_settings_are_real_and_their_defaults_right() -> None:
         assert getattr(config, name) == int(number) * units[unit], name
     for name in re.findall(r"`(max_\w+)`", TEXT):
         assert hasattr(config, name), name
+
+
+def received_tracks() -> Iterator[tuple[dict[str, Any], int]]:
+    """(received track, bit/s of the path) of all examples, JSON's and HTTP's."""
+    for block in re.findall(r"^\{.*\"history\".*\}$", TEXT, re.MULTILINE):
+        message = json.loads(block)
+        media = message.get("status", message)
+        for track in media["tracks"]:
+            yield track, media["estimate"]
+
+
+def test_reasons_in_examples_are_in_the_servers_words() -> None:
+    found = list(received_tracks())
+    assert len(found) == 2
+    for track, estimate in found:
+        layers = [
+            Layer(one["spatial"], one["temporal"], on_the_wire("video", one["bitrate"], one["fps"]))
+            for one in track["layers"]
+        ]
+        for choice, available in (
+            (track, estimate),
+            *[(one, one["estimate"]) for one in track["history"]],
+        ):
+            chosen = track["layers"].index(choice["chosen"])
+            following = layers[chosen + 1]
+            decision = Decision(
+                "", layers[chosen], choice["cause"], layers[-1].bitrate, following, available
+            )
+            assert choice["reason"] == decision.reason
 
 
 def test_links_lead_somewhere() -> None:

@@ -164,8 +164,16 @@
  */
 
 /**
+ * @typedef {object} WantedLayer
+ * @property {string} rid empty where there is only one
+ * @property {boolean} active
+ * @property {number | null} [spatial] the highest one of use, null for all
+ */
+
+/**
  * @typedef {object} ChoiceInfo
  * @property {number} at Unix time in seconds
+ * @property {LayerInfo | null} wanted
  * @property {LayerInfo | null} chosen
  * @property {string} cause
  * @property {string} reason
@@ -200,6 +208,7 @@
  * @property {number} wanted bit/s
  * @property {Quality} quality
  * @property {ReceivedTrackInfo[]} tracks
+ * @property {{at: number, estimate: number | null}[]} estimates of the last minute
  */
 
 /**
@@ -242,7 +251,7 @@
  *   | SubscriptionChanged
  *   | {type: "speakers_changed", speakers: {participant: string, level: number}[]}
  *   | {type: "connection_quality", participant: string, quality: Quality, score: number}
- *   | {type: "layers_wanted", track: string, layers: {rid: string, active: boolean}[]}
+ *   | {type: "layers_wanted", track: string, layers: WantedLayer[]}
  *   | {type: "media_report", status: MediaInfo}
  *   | DataMessage
  *   | MediaState
