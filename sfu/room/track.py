@@ -129,7 +129,7 @@ class Track:
             return
         if self._level_id:
             self.participant.room.floor.hear(self, packets, self._level_id, now=now)
-        active, new = self.encodings.arrived(stream, now)
+        active, new = self.encodings.arrived(stream, packets[0].timestamp, now)
         if active:
             # The size of a layer is known from its key frames.
             if (new or packets[0].key_frame) and (self.encodings.sort() or new):

@@ -30,7 +30,7 @@ def stream(ssrc: int, rid: str, size: tuple[int, int] = (0, 0)) -> InboundStream
 def fill(encodings: Encodings, *streams: InboundStream) -> None:
     for number, made in enumerate(streams):
         encodings.add(made)
-        encodings.arrived(made, 100.0 + number / 100)
+        encodings.arrived(made, 0, 100.0 + number / 100)
 
 
 def rids(encodings: Encodings) -> list[str]:
@@ -83,8 +83,46 @@ def test_the_newest_stream_of_a_layer_carries_it_until_it_falls_silent() -> None
     old, new = stream(1, "q"), stream(2, "q")
     fill(encodings, old)
     encodings.add(new)
-    assert encodings.arrived(new, 101.0) == (True, True)
-    assert encodings.arrived(old, 101.1) == (False, False)
+    assert encodings.arrived(new, 0, 101.0) == (True, True)
+    assert encodings.arrived(old, 0, 101.1) == (False, False)
     assert encodings.ssrc_of(0) == 2
-    assert encodings.arrived(old, 101.1 + SILENCE_BEFORE_RETURN) == (True, True)
+    assert encodings.arrived(old, 0, 101.1 + SILENCE_BEFORE_RETURN) == (True, True)
     assert encodings.ssrc_of(0) == 1
+
+
+def stalled(encodings: Encodings) -> list[str]:
+    return [encoding.rid for encoding in encodings.ordered if encoding.stalled]
+
+
+@pytest.mark.parametrize("frame_rate", [1.0, 1.5])
+def test_no_layer_of_a_still_screen_has_stalled(frame_rate: float) -> None:
+    """Each frame is some packets of either layer, now of the one first and now of the other."""
+    encodings = Encodings(())
+    small, large = stream(1, "h"), stream(2, "f")
+    fill(encodings, small, large)
+    for number in range(1, 12):
+        for turn in range(8):
+            now = 100 + number / frame_rate + 0.05 * turn
+            made = (small, large)[(turn // 4 + number // 3) % 2]
+            encodings.arrived(made, number, now)
+            encodings.watch(now)
+            assert not stalled(encodings)
+
+
+def test_a_layer_whose_camera_encoder_stops_is_noticed_soon_and_comes_back_at_once() -> None:
+    encodings = Encodings(())
+    small, large = stream(1, "h"), stream(2, "f")
+    fill(encodings, small, large)
+    noticed = 0.0
+    for number in range(1, 60):
+        now = 101 + number / 30
+        encodings.arrived(small, number, now)
+        if number <= 15 or number == 59:
+            encodings.arrived(large, number, now)
+        if encodings.watch(now) and not noticed:
+            noticed = now - (101 + 15 / 30)
+            assert stalled(encodings) == ["f"]
+        elif number < 59:
+            assert stalled(encodings) == (["f"] if noticed else [])
+    assert 0.6 <= noticed <= 0.8
+    assert not stalled(encodings)
