@@ -5,14 +5,16 @@
     srt://host:port[?streamid=…&passphrase=…&pbkeylen=…&latency=…]
 
 The last part of an RTMP address is the stream's key; all before it is the application. Of SRT's
-parameters only those of a caller are taken, with FFmpeg's meaning (latency in microseconds).
+parameters only those of a caller are taken, with FFmpeg's meaning (latency in microseconds). What
+is special in addresses, `#` above all, is written with `%`.
 """
 
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 DEFAULT_PORTS = {"rtmp": 1935, "rtmps": 443}  # RTMP 1.0; nobody registered one for RTMPS
-SRT_PARAMETERS = frozenset({"streamid", "passphrase", "pbkeylen", "latency", "mode"})
+SRT_PARAMETERS = ("latency", "passphrase", "pbkeylen", "streamid")
+MAX_VALUE = 512  # bytes; libsrt's bound for a streamid, the longest of all
 MAX_LENGTH = 2048  # characters; more than any service's
 
 
@@ -25,20 +27,20 @@ class Address:
     """One address, taken apart.
 
     Attributes:
-        url: All of it, with what is secret.
         scheme: "rtmp", "rtmps" or "srt".
         host: Name or IP address, IPv6 without brackets.
         port: Of TCP or UDP.
         application: Of RTMP, else empty.
         key: Of RTMP: the stream's name, which is a secret; else empty.
+        parameters: Of SRT, some of which are secrets.
     """
 
-    url: str = field(repr=False)  # it may end in a log
     scheme: str
     host: str
     port: int
     application: str = ""
-    key: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)  # it may end in a log
+    parameters: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def origin(self) -> str:
@@ -63,6 +65,8 @@ def parse_address(url: str) -> Address:
         raise AddressError(f"An output's address may have {MAX_LENGTH} characters at most.")
     if not url.isprintable() or " " in url:
         raise AddressError("An output's address must have no spaces or control characters.")
+    if "#" in url:
+        raise AddressError("An output's address must write # as %23.")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -76,8 +80,7 @@ def parse_address(url: str) -> Address:
     if scheme == "srt":
         if port is None:
             raise AddressError("An address for SRT must name a port: srt://host:port.")
-        _check_srt(parts.query)
-        return Address(url, scheme, host, port)
+        return Address(scheme, host, port, parameters=_srt_parameters(parts))
     application, _, key = parts.path.strip("/").rpartition("/")
     if not application or not key:
         raise AddressError(
@@ -85,11 +88,25 @@ def parse_address(url: str) -> Address:
         )
     if parts.query:
         key += f"?{parts.query}"
-    return Address(url, scheme, host, port or DEFAULT_PORTS[scheme], application, key)
+    return Address(scheme, host, port or DEFAULT_PORTS[scheme], application, key)
 
 
-def _check_srt(query: str) -> None:
-    for name, value in parse_qsl(query, keep_blank_values=True):
-        if name not in SRT_PARAMETERS or (name == "mode" and value != "caller"):
-            allowed = ", ".join(sorted(SRT_PARAMETERS - {"mode"}))
+def _srt_parameters(parts: SplitResult) -> dict[str, str]:
+    if parts.path.strip("/") or parts.username is not None:
+        raise AddressError("An address for SRT is srt://host:port and parameters, no more.")
+    found = {}
+    for parameter in filter(None, parts.query.split("&")):
+        name, _, value = parameter.partition("=")
+        value = unquote(value)
+        if not value.isprintable():
+            raise AddressError("An output's address must have no spaces or control characters.")
+        if len(value.encode()) > MAX_VALUE:  # FFmpeg takes the rest of long lines for other options
+            raise AddressError(f"A parameter for SRT may have {MAX_VALUE} bytes at most.")
+        if (name, value) == ("mode", "caller"):
+            continue
+        if name not in SRT_PARAMETERS:
+            allowed = ", ".join(SRT_PARAMETERS)
             raise AddressError(f"An address for SRT may have the parameters {allowed} only.")
+        if value:
+            found[name] = value
+    return found

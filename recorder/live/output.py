@@ -6,10 +6,13 @@ what breaks is connected again, after a while.
 """
 
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
 from random import Random
 from typing import Protocol
+
+import structlog
 
 from recorder.compose.encoded import EncodedPacket
 from recorder.values import OutputState, OutputStatus
@@ -20,6 +23,8 @@ FIRST_PAUSE, LAST_PAUSE = 1.0, 30.0  # s before it is connected again; doubles f
 STEADY = 60.0  # s of stream after which a connection was a good one, and pauses are short again
 POLL = 0.5  # s between looks at a connection that nothing is written to
 CLOSE_PATIENCE = 5.0  # s in which the rest is sent at the end
+
+log = structlog.get_logger(__name__)
 
 
 class OutputError(Exception):
@@ -159,6 +164,17 @@ class Output:
     # -- the thread
 
     def _run(self) -> None:
+        try:
+            self._keep_connected()
+        except Exception as error:
+            # Neither the error's words nor its arguments are told: they may have what is secret.
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{where.filename}:{where.lineno}"
+            log.error("output has a fault", url=self._url, error=type(error).__name__, at=place)
+            reason = f"The output has a fault ({type(error).__name__})."
+            self._fail(OutputError(reason, permanent=True))
+
+    def _keep_connected(self) -> None:
         pause = FIRST_PAUSE
         while not self._closing:
             try:
@@ -195,6 +211,9 @@ class Output:
             finished = True
         except OutputError as error:
             self._fail(error)
+        except Exception:
+            connection.close(finish=False)
+            raise
         with self._changed:
             self._queue.clear()
             self._bytes = 0
@@ -230,5 +249,7 @@ class Output:
 
     def _fail(self, error: OutputError) -> None:
         with self._changed:
+            if error.permanent:  # nothing is put any more, and nobody takes what is there
+                self._queue.clear()
             self._state = "failed" if error.permanent else "reconnecting"
             self._error = str(error)

@@ -1,18 +1,22 @@
 """Pushing a composite to an SRT listener, through the system's FFmpeg.
 
 The FFmpeg in PyAV has no SRT. A child process reads NUT, which needs no look ahead, and sends
-MPEG-TS; it ends when the connection breaks, and a new one is a new process. Its arguments, a
-passphrase among them, can be seen by other users of this machine, as those of every program.
+MPEG-TS; it ends when the connection breaks, and a new one is a new process. Every user of this
+machine can see its arguments, so it gets what may be secret by a pipe, as a file of presets.
 """
 
+import contextlib
 import os
 import selectors
 import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from typing import IO
 
 from recorder.compose.encoded import EncodedPacket, EncodedStreams
+from recorder.files.disk import describe_error
 from recorder.live.addresses import Address
 from recorder.live.muxing import MemoryMuxer
 from recorder.live.output import OutputError
@@ -40,21 +44,22 @@ class SrtConnection:
                 permanent=True,
             )
         self._muxer = MemoryMuxer(streams, "nut", self._write_pipe)
-        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the connection
-        self._address = address
-        command = [program, "-hide_banner", "-nostats", "-loglevel", "error", "-progress", "pipe:1"]
-        command += [*NO_LOOK_AHEAD, "-f", "nut", "-i", "pipe:0", "-map", "0"]
-        command += ["-c", "copy", "-f", "mpegts", _lingering(address.url)]
-        self._process = subprocess.Popen(  # noqa: S603 - no shell, and the address was checked
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words
-        )
+        try:
+            self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the connection
+            try:
+                self._process = _start(program, address, self._words)
+            except OSError:
+                self._words.close()
+                raise
+        except OSError as error:
+            self._muxer.abandon()
+            raise OutputError(f"FFmpeg cannot be started: {describe_error(error)}.") from None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._pipe = self._process.stdin.fileno()
         self._progress = self._process.stdout.fileno()
         os.set_blocking(self._pipe, False)
         os.set_blocking(self._progress, False)
-        self._started = time.monotonic()
         self._sent = False
 
     @property
@@ -119,7 +124,8 @@ class SrtConnection:
                     raise OutputError("The listener takes nothing any more.") from None
                 self._wait_writable()
             except BrokenPipeError:
-                self._process.wait(END_PATIENCE)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(END_PATIENCE)
                 raise self._error() from None
 
     def _wait_writable(self) -> None:
@@ -130,15 +136,35 @@ class SrtConnection:
         self._read_progress()
 
     def _error(self) -> OutputError:
-        """What FFmpeg's last words mean, without the address in them."""
+        """What FFmpeg's last words mean; it was told no secret that they could repeat."""
         # Not `read`: FFmpeg writes where this file is.
         lines = os.pread(self._words.fileno(), 65536, 0).decode(errors="replace").splitlines()
         words = next((line for line in reversed(lines) if line.strip()), "")
-        words = words.replace(_lingering(self._address.url), self._address.public)
         what = "The connection broke" if self._sent else "The listener cannot be reached"
         return OutputError(f"{what}: {words[:MAX_WORDS].rstrip('.') or 'FFmpeg has ended'}.")
 
 
-def _lingering(url: str) -> str:
-    """The address with the wish that the last packets are sent before the socket is closed."""
-    return f"{url}{'&' if '?' in url else '?'}linger={END_PATIENCE:.0f}"
+def _start(program: str, address: Address, words: IO[bytes]) -> "subprocess.Popen[bytes]":
+    command = [program, "-hide_banner", "-nostats", "-loglevel", "error", "-progress", "pipe:1"]
+    command += [*NO_LOOK_AHEAD, "-f", "nut", "-i", "pipe:0", "-map", "0", "-c", "copy"]
+    target = f"{address.origin}?linger={END_PATIENCE:.0f}"  # s for the last packets to go out
+    with _presets(address.parameters) as presets:
+        return subprocess.Popen(  # noqa: S603 - no shell, and the address was checked
+            [*command, "-fpre", f"/dev/fd/{presets}", "-f", "mpegts", target],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=words,
+            pass_fds=(presets,),
+        )
+
+
+@contextlib.contextmanager
+def _presets(parameters: dict[str, str]) -> Iterator[int]:
+    """A descriptor to read options from, a line for each."""
+    reader, writer = os.pipe()
+    try:
+        with open(writer, "w", encoding="utf-8") as file:  # far less than a pipe holds
+            file.writelines(f"{name}={value}\n" for name, value in parameters.items())
+        yield reader
+    finally:
+        os.close(reader)

@@ -35,6 +35,14 @@ def test_addresses_are_taken_apart(
         ("srt://a", "must name a port"),
         ("srt://a:9000?mode=listener", "parameters latency, passphrase, pbkeylen, streamid only"),
         ("srt://a:9000?smoother=file", "parameters latency, passphrase, pbkeylen, streamid only"),
+        ("srt://a:9000?m%6fde=listener", "parameters latency, passphrase, pbkeylen, streamid only"),
+        ("srt://a:9000?streamid=x#&mode=listener", "write # as %23"),
+        ("srt://a:9000#?mode=listener", "write # as %23"),
+        ("srt://a:9000/x?latency=1", "no more"),
+        ("srt://ann@a:9000", "no more"),
+        ("srt://a:9000?streamid=x%0Amode=listener", "no spaces or control characters"),
+        ("srt://a:9000?streamid=" + "x" * 513, "512 bytes"),
+        ("rtmp://a/live/k#", "write # as %23"),
         ("rtmp://a/live/" + "k" * 3000, "2048 characters"),
     ],
 )
@@ -43,5 +51,13 @@ def test_what_nothing_can_be_pushed_to_is_refused(url: str, words: str) -> None:
         parse_address(url)
 
 
+def test_only_what_is_a_parameter_of_srt_is_kept_of_its_address() -> None:
+    text = "srt://[::1]:9000/?streamid=%23!::r=a+b&passphrase=p%26q&mode=caller&latency=&"
+    address = parse_address(text)
+    assert address.origin == "srt://[::1]:9000"
+    assert address.parameters == {"streamid": "#!::r=a+b", "passphrase": "p&q"}
+
+
 def test_logs_do_not_show_what_is_secret() -> None:
     assert "secret" not in repr(parse_address("rtmp://ann:secret@a/live/secret?secret"))
+    assert "secret" not in repr(parse_address("srt://a:1?streamid=secret&passphrase=secret"))

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable
 from fractions import Fraction
 
+import pytest
+
 from recorder.compose.encoded import EncodedPacket
 from recorder.live.output import MAX_BEHIND, Connection, Output, OutputError
 from tests.support.polling import until
@@ -116,6 +118,34 @@ async def test_what_cannot_be_mended_is_not_tried_again(output: Outputs) -> None
     one.close()
     one.join()
     assert (one.status().state, len(tries)) == ("failed", 1)
+
+
+@pytest.mark.parametrize("where", ["connect", "write", "close"])
+async def test_a_fault_is_a_failure_that_names_no_secret(output: Outputs, where: str) -> None:
+    class Faulty(Held):
+        def write(self, packet: EncodedPacket) -> None:
+            if where == "write":
+                raise RuntimeError("secret")
+
+        def close(self, *, finish: bool) -> None:
+            super().close(finish=finish)
+            if where == "close":
+                raise RuntimeError("secret")
+
+    connection = Faulty()
+
+    def connect() -> Held:
+        if where == "connect":
+            raise RuntimeError("secret")
+        return connection
+
+    one = output(connect)
+    one.put(pictures(0, 10))
+    if where == "close":
+        one.close()
+    await until(lambda: one.status().state == "failed", "it has failed")
+    assert one.status().error == "The output has a fault (RuntimeError)."
+    assert connection.finished is {"connect": None, "write": False, "close": True}[where]
 
 
 async def test_what_came_while_it_was_connected_begins_at_the_last_key_frame(

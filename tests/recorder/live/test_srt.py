@@ -69,6 +69,9 @@ async def test_everything_arrives(composite: Composite, tmp_path: Path) -> None:
     with listener(port, tmp_path / "a.ts", secret) as process:
         await until(lambda: is_bound(port), "it listens")
         connection = SrtConnection(address, composite.streams)
+        command = Path(f"/proc/{connection._process.pid}/cmdline").read_bytes()  # noqa: ASYNC240
+        assert b"srt://127.0.0.1" in command
+        assert b"0123456789abc" not in command, "every user can read it"
         start = time.monotonic()
         for packet in composite.packets:  # SRT drops what comes too fast
             await asyncio.sleep(max(0.0, start + packet.time - time.monotonic()))
@@ -107,3 +110,16 @@ def test_without_ffmpeg_it_says_what_to_install(
     with pytest.raises(OutputError, match="apt-get install ffmpeg") as caught:
         SrtConnection(parse_address("srt://127.0.0.1:9000"), composite.streams)
     assert caught.value.permanent
+
+
+async def test_an_ffmpeg_that_does_not_start_is_told_of_and_tried_again(
+    composite: Composite, monkeypatch: pytest.MonkeyPatch, output: Outputs, tmp_path: Path
+) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_bytes(b"\0no program")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    address = parse_address("srt://127.0.0.1:9000?passphrase=not.for.logs")
+    one = output(lambda: SrtConnection(address, composite.streams))
+    await until(lambda: one.status().state == "reconnecting", "it has failed")
+    assert one.status().error == "FFmpeg cannot be started: Exec format error."
