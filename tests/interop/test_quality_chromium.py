@@ -89,6 +89,16 @@ async def check_stopped(publisher: Page, rid: str) -> None:
     assert after[rid]["framesSent"] <= before[rid]["framesSent"] + 1, "one may have been under way"
 
 
+async def check_layers(publisher: Page, mode: str, width: int) -> None:
+    """These spatial layers are encoded and no others."""
+
+    async def limited() -> bool:
+        sent = (await publisher.sent())[""]
+        return (sent["scalabilityMode"], sent["frameWidth"]) == (mode, width)
+
+    await until(limited, f"{mode} is encoded, {width} wide", interval=0.1)
+
+
 def check_healthy(*tabs: Tab) -> None:
     for tab in tabs:
         assert tab.errors == []
@@ -158,6 +168,14 @@ async def test_tile_chooses_among_spatial_layers(
     assert (await publisher.sent())[""]["scalabilityMode"] == "L3T3_KEY"
 
     await check_switches(viewer)
+    assert await viewer.longest_stall() < STALLED
+
+    # What nobody shows is not encoded, and comes back.
+    for width, mode in zip(WIDTHS, ("L1T3", "L2T3_KEY", "L3T3_KEY"), strict=True):
+        await viewer.show(**shown(width))
+        await viewer.decodes(width)
+        await check_layers(publisher, mode, width)
+        await viewer.decodes(width)
     assert await viewer.longest_stall() < STALLED
 
     await viewer.show(**shown(WIDTHS[2]), visible=False)

@@ -391,6 +391,7 @@ def test_a_gated_voice_says_why_and_keeps_no_bandwidth() -> None:
     status = talk.members["c"].participant.media(now=talk.server.time.now)
     (track,) = [t for t in status.tracks if t.track.participant.identity == "b"]
     assert (track.cause, track.reason) == ("last_n", "paused: others are louder")
+    assert (track.history[-1].cause, track.history[-1].reason) == (track.cause, track.reason)
     assert status.wanted < 50_000
 
 

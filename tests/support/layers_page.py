@@ -1,6 +1,7 @@
 """A page that publishes layers as a test wants them, and receives as it asks to.
 
-It speaks the protocol by itself, so that what it sends does not depend on our client library.
+It speaks the protocol by itself, so that what it sends does not depend on our client library,
+which only stops and starts the layers as the server tells.
 """
 
 from typing import Any
@@ -67,12 +68,9 @@ async ({ identity, relay }) => {
 
   const obey = async ({ layers }) => {
     page.wanted = layers;
-    const parameters = page.sender.getParameters();
-    for (const encoding of parameters.encodings) {
-      const layer = layers.find(({ rid }) => rid === (encoding.rid ?? ""));
-      if (layer) encoding.active = layer.active;
-    }
-    await page.sender.setParameters(parameters);
+    const { LayerSwitch } = await import("/client/encodings.js");
+    page.switch ??= new LayerSwitch(page.sender);
+    page.switch.set(page.wanted);
   };
 
   socket.onmessage = ({ data }) => {

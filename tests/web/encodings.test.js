@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { announceLayers, chooseEncodings, LayerSwitch } from "../../web/client/encodings.js";
+import { announceLayers, chooseEncodings, LayerSwitch, limitLayers } from "../../web/client/encodings.js";
 
 const HD = { width: 1280, height: 720 };
 
@@ -152,6 +152,45 @@ test("everything is encoded when nobody knows what is wanted", async () => {
   layers.reset();
   await settled();
   assert.deepEqual(sender.active, ["q", "h", "f"]);
+});
+
+test("of a stream with spatial layers, those that remain keep their size", () => {
+  const made = { active: true, scalabilityMode: "L3T3_KEY", maxBitrate: 1_800_000 };
+  const limited = (spatial) => {
+    const { scalabilityMode, scaleResolutionDownBy, maxBitrate } = limitLayers(made, spatial);
+    return [scalabilityMode, scaleResolutionDownBy, maxBitrate];
+  };
+  assert.deepEqual(limited(1), ["L2T3_KEY", 2, 600_000]);
+  assert.deepEqual(limited(0), ["L1T3", 4, 200_000]);
+  for (const spatial of [2, 7, null]) assert.equal(limitLayers(made, spatial), made);
+  const half = limitLayers({ scalabilityMode: "L2T1", scaleResolutionDownBy: 2 }, 0);
+  assert.deepEqual(half, { scalabilityMode: "L1T1", scaleResolutionDownBy: 4 });
+  for (const scalabilityMode of [undefined, "L1T3", "S3T3", "L3T3h"]) {
+    const other = { scalabilityMode };
+    assert.equal(limitLayers(other, 0), other);
+  }
+});
+
+test("spatial layers that nobody wants are not encoded, and come back as they were", async () => {
+  const made = { active: true, scalabilityMode: "L3T3_KEY", scaleResolutionDownBy: 1 };
+  const sender = new Sender();
+  sender.encodings = [made];
+  const layers = new LayerSwitch(sender);
+  layers.set([{ rid: "", active: true, spatial: 0 }]);
+  await settled();
+  assert.equal(sender.encodings[0].scalabilityMode, "L1T3");
+  assert.equal(sender.encodings[0].scaleResolutionDownBy, 4);
+  layers.set([{ rid: "", active: true, spatial: 1 }]);
+  await settled();
+  assert.equal(sender.encodings[0].scaleResolutionDownBy, 2);
+  layers.set([{ rid: "", active: false, spatial: null }]);
+  layers.set([{ rid: "", active: true, spatial: null }]);
+  await settled();
+  assert.deepEqual(sender.encodings, [made]);
+  layers.set([{ rid: "", active: true, spatial: 0 }]);
+  layers.reset();
+  await settled();
+  assert.deepEqual(sender.encodings, [made], "nobody knows what is wanted");
 });
 
 test("a sender that was stopped is left alone", async () => {

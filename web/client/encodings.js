@@ -5,6 +5,8 @@
 
 /** @typedef {import("./participant.js").LocalTrack} LocalTrack */
 /** @typedef {import("./protocol.js").AnnouncedLayer} AnnouncedLayer */
+/** @typedef {import("./protocol.js").WantedLayer} WantedLayer */
+/** @typedef {{made: Encoding, spatial: number | null}} Limited */
 
 /** What a browser takes; not all know scalability (W3C webrtc-svc). */
 /** @typedef {RTCRtpEncodingParameters & {scalabilityMode?: string}} Encoding */
@@ -30,6 +32,9 @@ const SCREEN_BITRATE = 2_500_000; // bit/s; sharp text that scrolls
 const SMALL_SCREEN = { rid: "l", maxBitrate: 300_000, scaleResolutionDownBy: 2 };
 
 const SCALABLE = new Set(["VP9", "AV1"]);
+
+/** What a picture takes of the bits of one with twice its width, as of `LAYERS`. */
+const SMALLER = 1 / 3;
 
 /**
  * The encodings for `addTransceiver`.
@@ -104,10 +109,33 @@ export function addSender(connection, media, sendEncodings) {
   }
 }
 
+/**
+ * A stream with fewer spatial layers, the largest left out; those that remain keep their size.
+ * @param {Encoding} encoding as it was made
+ * @param {number | null} spatial the highest that is wanted, null for all
+ * @returns {Encoding}
+ */
+export function limitLayers(encoding, spatial) {
+  const { scalabilityMode = "", scaleResolutionDownBy = 1, maxBitrate } = encoding;
+  const [, layers, temporal, key = ""] = /^L(\d)(T\d)(_KEY)?$/.exec(scalabilityMode) ?? [];
+  const fewer = Number(layers) - 1 - (spatial ?? Infinity);
+  if (!(fewer > 0)) return encoding;
+  const left = Number(layers) - fewer;
+  return {
+    ...encoding,
+    scalabilityMode: `L${left}${temporal}${left > 1 ? key : ""}`,
+    scaleResolutionDownBy: scaleResolutionDownBy * 2 ** fewer,
+    // Else a small picture would take what the large one did.
+    ...(maxBitrate && { maxBitrate: Math.round(maxBitrate * SMALLER ** fewer) }),
+  };
+}
+
 /** Has a sender encode what is wanted and nothing else. */
 export class LayerSwitch {
-  /** By rid; the only one of a track has the rid "". @type {Map<string, boolean>} */
+  /** By rid; the only one of a track has the rid "". @type {Map<string, WantedLayer>} */
   #wanted = new Map();
+  /** How encodings were made, and what they are limited to. @type {Map<string, Limited>} */
+  #limited = new Map();
   #applying = false;
   #sender;
 
@@ -116,15 +144,15 @@ export class LayerSwitch {
     this.#sender = sender;
   }
 
-  /** @param {{rid: string, active: boolean}[]} layers those that are not named stay as they are */
+  /** @param {WantedLayer[]} layers those that are not named stay as they are */
   set(layers) {
-    for (const { rid, active } of layers) this.#wanted.set(rid, active);
+    for (const layer of layers) this.#wanted.set(layer.rid, layer);
     if (!this.#applying) void this.#apply();
   }
 
   /** Encodes everything: nobody knows what is wanted. */
   reset() {
-    this.set([...this.#wanted.keys()].map((rid) => ({ rid, active: true })));
+    this.set([...this.#wanted.keys()].map((rid) => ({ rid, active: true, spatial: null })));
   }
 
   async #apply() {
@@ -135,10 +163,8 @@ export class LayerSwitch {
         const parameters = this.#sender.getParameters();
         let changed = false;
         for (const encoding of parameters.encodings) {
-          const active = this.#wanted.get(encoding.rid ?? "");
-          if (active === undefined || active === encoding.active) continue;
-          encoding.active = active;
-          changed = true;
+          const wanted = this.#wanted.get(encoding.rid ?? "");
+          if (wanted && this.#change(encoding, wanted)) changed = true;
         }
         if (!changed) return;
         await this.#sender.setParameters(parameters);
@@ -148,6 +174,27 @@ export class LayerSwitch {
     } finally {
       this.#applying = false;
     }
+  }
+
+  /**
+   * Makes an encoding what is wanted of it; returns whether it was anything else.
+   * @param {Encoding} encoding
+   * @param {WantedLayer} wanted
+   */
+  #change(encoding, { rid, active, spatial = null }) {
+    let changed = encoding.active !== active;
+    encoding.active = active;
+    const limited = this.#limited.get(rid) ?? {
+      made: { scaleResolutionDownBy: 1, ...encoding },
+      spatial: null,
+    };
+    this.#limited.set(rid, limited);
+    if (active && spatial !== limited.spatial) {
+      limited.spatial = spatial;
+      Object.assign(encoding, limitLayers(limited.made, spatial), { active });
+      changed = true;
+    }
+    return changed;
   }
 }
 

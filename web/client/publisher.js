@@ -9,6 +9,7 @@ import { ConnectionError, RequestError } from "./errors.js";
 import { Watchdog } from "./watchdog.js";
 
 /** @typedef {import("./participant.js").LocalTrack} LocalTrack */
+/** @typedef {import("./protocol.js").WantedLayer} WantedLayer */
 /** @typedef {import("./protocol.js").DataMessage} DataMessage */
 /** @typedef {import("./protocol.js").SendRequest} SendRequest */
 /** @typedef {import("./protocol.js").TrackInfo} TrackInfo */
@@ -119,7 +120,7 @@ export class Publisher {
   /**
    * Encodes the layers of a track that somebody wants, and no others.
    * @param {string} sid
-   * @param {{rid: string, active: boolean}[]} layers
+   * @param {WantedLayer[]} layers
    */
   setLayers(sid, layers) {
     const track = [...this.#tracks].find((one) => one.sid === sid);
