@@ -24,7 +24,7 @@ HLS_FOLDER = "hls"
 MASTER, PLAYLIST = "index.m3u8", "live.m3u8"
 WINDOW = 15  # segments of 2 s in the playlist
 KEPT = 5  # segments more, for those who have an older playlist (RFC 8216 6.2.2)
-TARGET = 4  # s that no segment is longer than (4.3.3.1); they have 2 s unless pictures are late
+TARGET = 4  # s; it may not change (6.2.1), and segments have 2 s unless pictures are late
 AUDIO_SEGMENT = 2.0  # s, where there are no key frames to cut at
 BANDWIDTH = 6_000_000  # bit/s (4.3.4.2); there is nothing to choose by it
 
@@ -136,8 +136,9 @@ class HlsConnection:
         number, self._number = self._number, self._number + 1
         _write(self._folder / _name(number), data)
         first = not self._segments
+        duration = min(end - start, TARGET)  # players find a pause by the times in the fragments
         self._segments.append(
-            _Segment(number, end - start, self._begin, self._start + start, first and number > 0)
+            _Segment(number, duration, self._begin, self._start + start, first and number > 0)
         )
         if len(self._segments) > WINDOW:
             self._gone += self._segments.popleft().discontinuity
@@ -146,11 +147,10 @@ class HlsConnection:
 
     def _write_playlist(self, *, ended: bool) -> None:
         first = self._segments[0]
-        longest = max(segment.duration for segment in self._segments)
         lines = [
             "#EXTM3U",
             "#EXT-X-VERSION:7",
-            f"#EXT-X-TARGETDURATION:{max(TARGET, round(longest))}",
+            f"#EXT-X-TARGETDURATION:{TARGET}",
             f"#EXT-X-MEDIA-SEQUENCE:{first.number}",
             # A beginning for each init file before this one, and ours where it has gone.
             f"#EXT-X-DISCONTINUITY-SEQUENCE:{max(0, self._begin - 1) + self._gone}",

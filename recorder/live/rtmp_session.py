@@ -2,6 +2,7 @@
 
 import struct
 from typing import Literal
+from urllib.parse import parse_qsl, unquote
 
 from recorder.live import amf
 from recorder.live.addresses import Address
@@ -47,6 +48,10 @@ class RtmpSession:
         """
         self.state: State = "handshake"
         self._address = address
+        name, _, query = address.key.partition("?")
+        said = {address.key, name, query} | {value for _, value in parse_qsl(query)}
+        said |= {unquote(one) for one in said}
+        self._secrets = sorted(said - {""}, key=len, reverse=True)
         self._chunks = ChunkReader()
         self._answer = bytearray()
         self._hello = bytes(8) + nonce
@@ -152,13 +157,24 @@ class RtmpSession:
                 self._stream = int(stream)
                 self._command("publish", 5, None, self._address.key, "live", stream=self._stream)
             case ["_error", number, *details] if number in (CONNECT, CREATE_STREAM):
-                raise OutputError(f"The server refuses: {_reason(details)}.")
+                raise OutputError(f"The server refuses: {self._reason(details)}.")
             case ["onStatus", _, _, {"level": "error"} as status, *_]:
-                raise OutputError(f"The server refuses: {_reason([status])}.")
+                raise OutputError(f"The server refuses: {self._reason([status])}.")
             case ["onStatus", _, _, {"code": "NetStream.Publish.Start"}, *_]:
                 self.state = "publishing"
             case ["close", *_]:
                 raise OutputError("The server has closed the stream.")
+
+    def _reason(self, details: list[amf.Value]) -> str:
+        """What a server says about an error; a line of it at most, and never the stream's key."""
+        for detail in details:
+            if isinstance(detail, dict):
+                text = detail.get("description") or detail.get("code")
+                if isinstance(text, str) and text:
+                    for secret in self._secrets:
+                        text = text.replace(secret, "***")
+                    return text[:200].rstrip(".")
+        return "it does not say why"
 
     # -- what goes
 
@@ -175,13 +191,3 @@ class RtmpSession:
     def _send(self, message: Message, channel: int) -> None:
         # Our own chunk size holds from the message after the one that sets it.
         self._sending.append(write_message(message, channel=channel, chunk_size=CHUNK_SIZE))
-
-
-def _reason(details: list[amf.Value]) -> str:
-    """What a server says about an error; nothing of it is longer than a line."""
-    for detail in details:
-        if isinstance(detail, dict):
-            text = detail.get("description") or detail.get("code")
-            if isinstance(text, str) and text:
-                return text[:200].rstrip(".")
-    return "it does not say why"

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -76,6 +77,30 @@ def test_only_the_last_segments_are_kept(tmp_path: Path) -> None:
     assert tags(tmp_path, "EXT-X-ENDLIST") == []
     first = tags(tmp_path, "EXT-X-PROGRAM-DATE-TIME")
     assert first == ["2023-11-14T22:13:34.250Z"]  # seven segments later
+
+
+def test_the_target_duration_does_not_change_by_a_pause(
+    tmp_path: Path, composite: Composite
+) -> None:
+    pause = [
+        replace(
+            packet,
+            pts=packet.pts + round(20 / packet.time_base),
+            dts=packet.dts + round(20 / packet.time_base),
+        )
+        for packet in composite.packets
+    ]
+    connection = HlsConnection(tmp_path, composite.streams, start=START)
+    targets = []
+    for packet in [*composite.packets, *pause]:
+        connection.write(packet)
+        if (tmp_path / PLAYLIST).exists():
+            targets += tags(tmp_path, "EXT-X-TARGETDURATION")
+    connection.close(finish=True)
+    (target,) = set(targets)
+    durations = [float(value.rstrip(",")) for value in tags(tmp_path, "EXTINF")]
+    assert len(durations) == 4
+    assert round(max(durations)) <= int(target)
 
 
 def test_another_connection_goes_on_after_a_discontinuity(

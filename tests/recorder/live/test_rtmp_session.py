@@ -85,6 +85,21 @@ def test_what_a_server_refuses_is_told(values: tuple[object, ...], words: str) -
         session.receive(command(*values))
 
 
+@pytest.mark.parametrize(
+    "echo", ["s%20cret?auth=t0ken", "s%20cret", "s cret", "auth=t0ken", "t0ken"]
+)
+@pytest.mark.parametrize("field", ["description", "code"])
+@pytest.mark.parametrize("name", ["_error", "onStatus"])
+def test_the_key_is_not_told_with_what_the_server_says(echo: str, field: str, name: str) -> None:
+    address = parse_address("rtmp://a.example/live/s%20cret?auth=t0ken")
+    session = RtmpSession(address, nonce=bytes(HANDSHAKE_SIZE - 8))
+    session.receive(b"\x03" + bytes(2 * HANDSHAKE_SIZE))
+    status = {"level": "error", field: f"Stream {echo} is taken" + "." * 200}
+    with pytest.raises(OutputError) as caught:
+        session.receive(command(name, 4, None, status))
+    assert str(caught.value) == "The server refuses: Stream *** is taken."
+
+
 def test_messages_that_are_too_long_are_refused_before_they_are_waited_for() -> None:
     header = b"\x03\0\0\0" + (2**24 - 1).to_bytes(3, "big") + bytes([COMMAND]) + bytes(4)
     with pytest.raises(ChunkError, match="too long"):
