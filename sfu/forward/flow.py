@@ -71,8 +71,8 @@ class Flow:
         octets: Their payload bytes.
         highest: Highest index sent.
         key_index: Index of the key frame sent last, -1 before.
-        last: The packet sent last.
-        last_time: When that was, monotonic seconds.
+        last: The packet of the highest index; those that come late change nothing.
+        last_time: When it was sent, monotonic seconds.
     """
 
     __slots__ = (
@@ -122,7 +122,7 @@ class Flow:
         if run.highest > self.highest:
             self.highest = run.highest
             self.first = max(self.first, run.highest + 1 - SEND_WINDOW)
+            self.last = run.last
+            self.last_time = now
         if run.key_index > self.key_index:
             self.key_index = run.key_index
-        self.last = run.last
-        self.last_time = now

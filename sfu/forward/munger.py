@@ -109,8 +109,8 @@ class TimestampMunger:
 
     Attributes:
         offset: What to add to the source's timestamps.
-        last_sent: The source's timestamp of what was sent last; kept by the forwarder.
-        last_time: When that was, monotonic seconds.
+        last_sent: The source's timestamp of the newest packet sent; kept by the outbound stream.
+        last_time: When that was sent, monotonic seconds.
     """
 
     def __init__(self) -> None:

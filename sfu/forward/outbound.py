@@ -201,7 +201,7 @@ class OutboundStream:
         self._lane.add((run, (0, timestamp_offset, self._ssrc, None)))
         self._packets += 1
         self._octets += len(packet.payload)
-        if packet.ssrc == sequence.ssrc:
+        if packet.ssrc == sequence.ssrc and sent + 1 == sequence.next:  # the newest
             self._timestamp.last_sent = packet.timestamp
             self._timestamp.last_time = now
         return True
@@ -241,12 +241,15 @@ class OutboundStream:
         self._packets += flow.packets - packets
         self._octets += flow.octets - octets
         self._counted = (flow.packets, flow.octets)
-        self.sequence.sent(flow.highest)
+        sequence = self.sequence
+        if flow.key_index >= sequence.first:
+            self.key_sent = max(self.key_sent, flow.key_index + sequence.offset)
         last = flow.last
         assert last is not None
+        if last.index + sequence.offset < sequence.next:
+            return  # all that it has sent came late
+        sequence.sent(last.index)
         self.projection.resume(last)
-        if flow.key_index >= self.sequence.first:
-            self.key_sent = max(self.key_sent, flow.key_index + self.sequence.offset)
         self._timestamp.last_sent = last.timestamp
         self._timestamp.last_time = flow.last_time
 

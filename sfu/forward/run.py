@@ -30,7 +30,7 @@ class Run:
         lowest: Lowest index.
         highest: Highest index.
         key_index: Highest index at which a key frame begins, -1 for none.
-        last: The last packet.
+        last: The packet of the highest index.
         plain: Whether every packet is simply to be sent.
     """
 
@@ -75,7 +75,7 @@ def write_run(
     size = payload_size = 0
     key_index = -1
     plain = True
-    first = packets[0]
+    first = last = packets[0]
     lowest = highest = first.index
     for packet in packets:
         index = packet.index
@@ -83,6 +83,7 @@ def write_run(
             lowest = index
         elif index > highest:
             highest = index
+            last = packet
         if packet.key_frame and index > key_index:
             key_index = index
         template: Template | None = None
@@ -115,6 +116,6 @@ def write_run(
         lowest,
         highest,
         key_index,
-        packets[-1],
+        last,
         plain,
     )

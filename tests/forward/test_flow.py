@@ -1,8 +1,14 @@
 """Subscribers in one flow share its work, and nothing else."""
 
+import pytest
+
+from sfu.forward.run import write_run
 from sfu.room.media_settings import TrackSettings
 from sfu.room.subscription import Slot
 from sfu.wire.parameters import VP8
+from sfu.wire.payload.vp8 import parse_descriptor
+from sfu.wire.rtp import RtpPacket
+from tests.support.projected import Stream, vp8_payloads
 from tests.support.virtual_room import Member, Receiver, Sender, VirtualServer
 
 
@@ -121,3 +127,103 @@ def test_nobody_goes_through_those_who_have_hidden_the_track() -> None:
     member.participant.set_track_settings(room.track.sid, TrackSettings(), now=room.server.time.now)
     room.play(30)
     assert len(receiver.packets) > before
+
+
+class Camera:
+    """A sender of numbered VP8 pictures, who may hold one back."""
+
+    def __init__(self, room: Room, ssrc: int, picture: int) -> None:
+        self.room = room
+        self.sender = Sender(room.sender.client, mid="v", ssrc=ssrc, first=picture)
+        self.picture = picture
+
+    def play(self, pictures: int, *, key: bool = False, hold: bool = False) -> list[bytes]:
+        held: list[bytes] = []
+        if hold:
+            self.room.up.drop = lambda data: data[0] >> 6 == 2 and not held.append(data)  # type: ignore[func-returns-value]
+        for _ in range(pictures):
+            data = b"\x10\x00\x00\x9d\x01\x2a" if key else b"\x11\x00\x00"
+            data += self.picture.to_bytes(4)
+            for payload in vp8_payloads(data, picture_id=self.picture, tl0=self.picture):
+                self.sender.packet(payload, marker=payload[0] == 0x80)
+            self.sender.timestamp += 3000
+            self.picture += 1
+            self.room.server.time.run(0.033)
+        self.room.up.drop = lambda data: False
+        return held
+
+
+def check_seams(packets: list[RtpPacket]) -> None:
+    """Timestamps go up, and each picture has the numbers behind those of the one before."""
+    stamps = [packet.timestamp for packet in packets]
+    assert stamps == sorted(stamps)
+    numbers: dict[int, tuple[int, int]] = {}
+    for packet in packets:
+        parsed = parse_descriptor(packet.payload)
+        assert parsed is not None
+        assert parsed.picture_id is not None
+        assert parsed.tl0_picture_index is not None
+        numbers[packet.timestamp] = (parsed.picture_id, parsed.tl0_picture_index)
+    picture, base = next(iter(numbers.values()))
+    assert list(numbers.values()) == [
+        (picture + count & 0x7FFF, base + count & 0xFF) for count in range(len(numbers))
+    ]
+
+
+@pytest.mark.parametrize("settled", [True, False], ids=["in a flow", "looked at one by one"])
+def test_a_switch_goes_on_behind_the_newest_picture_though_an_older_one_came_last(
+    settled: bool,
+) -> None:
+    room = Room()
+    _, slot, receiver = room.viewer(1)
+    one, two = Camera(room, 1, 1000), Camera(room, 2, 5000)
+    one.play(1, key=True)
+    one.play(5)
+    if not settled:  # late packets of the stream before may come now: each is looked at
+        one, two = two, Camera(room, 3, 9000)
+        one.play(1, key=True)
+    assert slot.forwarder
+    assert (slot.forwarder.following is not None) is settled
+    one.play(3)
+    held = one.play(1, hold=True)
+    one.play(6)
+    for data in held:
+        room.up.send(data, room.address)
+    room.server.time.run(0.02)
+    two.play(1, key=True)
+    two.play(3)
+    room.server.time.run(0.1)
+    got = [receiver.packets[number] for number in sorted(receiver.packets)]
+    assert got[-1].payload[-4:] == (two.picture - 1).to_bytes(4)
+    numbers = sorted(receiver.packets)
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    check_seams(got)
+
+
+def test_a_flow_that_brings_late_packets_alone_changes_nothing_of_where_it_goes_on() -> None:
+    room = Room()
+    _, _, receiver = room.viewer(1)
+    one, two = Camera(room, 1, 1000), Camera(room, 2, 5000)
+    one.play(1, key=True)
+    one.play(5)
+    held = one.play(1, hold=True)
+    one.play(6)
+    room.track.fanout.look_again()  # into another flow
+    for data in held:
+        room.up.send(data, room.address)
+    room.server.time.run(0.02)
+    two.play(3, key=True)
+    room.server.time.run(0.1)
+    got = [receiver.packets[number] for number in sorted(receiver.packets)]
+    assert got[-1].payload[-4:] == (two.picture - 1).to_bytes(4)
+    check_seams(got)
+
+
+def test_the_last_packet_of_a_run_is_the_newest() -> None:
+    room = Room()
+    _, slot, _ = room.viewer(1)
+    assert slot.forwarder
+    stream = Stream(VP8, 1)
+    packets = stream.arrive(stream.packets([b"\x10\x01"] * 4, 0))
+    run = write_run([packets[1], packets[3], packets[2], packets[0]], slot.forwarder.layout, ())
+    assert run.last is packets[3]

@@ -85,7 +85,7 @@ class Projection(Protocol):
         """
 
     def resume(self, packet: RtpPacket) -> None:
-        """All packets up to this one were sent as `steady` said; `accept` sees the next."""
+        """All packets up to this newest one were sent as `steady` said; `accept` sees the next."""
 
 
 class PlainProjection:
