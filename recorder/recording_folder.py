@@ -1,5 +1,7 @@
 """The folder of one recording that is being made: its lock, its manifest, its disk."""
 
+import contextlib
+
 from recorder.files.chronicle import Chronicle
 from recorder.files.disk import DiskGuard, describe_error
 from recorder.files.hashing import hash_segments
@@ -102,6 +104,8 @@ class RecordingFolder:
     def _check_in(self, *, failed: bool) -> None:
         manifest = self.manifest
         torn = set() if failed else self._torn
+        with contextlib.suppress(OSError):  # saving it at the end tells
+            self._file.save(manifest)  # all is there; checksums take long, and may be interrupted
         own = [segment for segment in manifest.segments() if segment.file not in torn]
         try:
             hash_segments(self.path, own)

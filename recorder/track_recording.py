@@ -285,10 +285,7 @@ class TrackRecording:
         self._tracks = {}
         self._folder.finish(reason, time=self._now + self._wall_offset)
         if self._folder.state == "failed":
-            manifest = self._folder.manifest
-            seconds = max((one.start + one.duration for one in manifest.segments()), default=0.0)
-            files = len(manifest.segments())
-            self._error = f"{reason}; kept: {files} files, {seconds:.0f} s"
+            self._error = f"{reason}; kept: {self._folder.manifest.kept()}"
 
     def _finish(self, recorded: _Recorded) -> None:
         try:

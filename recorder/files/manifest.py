@@ -207,6 +207,12 @@ class Manifest(msgspec.Struct, kw_only=True):
         lists = [track.segments for track in self.tracks]
         return [*lists, self.composite.segments] if self.composite else lists
 
+    def kept(self) -> str:
+        """How much there is, in words."""
+        segments = self.segments()
+        seconds = max((one.start + one.duration for one in segments), default=0.0)
+        return f"{len(segments)} files, {seconds:.0f} s"
+
     def segments(self) -> list[Segment]:
         """All files."""
         return [segment for segments in self.segment_lists() for segment in segments]

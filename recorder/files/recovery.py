@@ -57,14 +57,18 @@ def find_unfinished(root: Path) -> Iterator[Path]:
             yield Path(folder)
 
 
-def recover(folder: Path) -> Manifest:
+def recover(folder: Path, *, failure: str = "") -> Manifest:
     """Finish a recording that nobody writes any more; one that has ended is left as it is.
 
     It may be interrupted at any time, and be called again.
 
+    Args:
+        folder: Of the recording.
+        failure: Why it has failed, in words, where somebody knows that.
+
     Returns:
-        The manifest as it is now: "complete", or "failed" where nothing could be kept; `errors` say
-        what could not.
+        The manifest as it is now: "complete", or "failed" where nothing could be kept, or where
+        there is a `failure`; `errors` say what could not be kept, and that.
 
     Raises:
         OSError: The disk failed; nothing is lost, it may be tried again.
@@ -99,7 +103,9 @@ def recover(folder: Path) -> Manifest:
     if manifest.ended_at is None:
         chronicle.finish(REASON, time=manifest.started_at + _last_moment(manifest))
     manifest.recovered = True
-    chronicle.end("failed" if lost and not manifest.segments() else "complete")
+    if failure:
+        chronicle.add_error(failure)
+    chronicle.end("failed" if failure or (lost and not manifest.segments()) else "complete")
     file.save(manifest)
     return manifest
 

@@ -1,16 +1,15 @@
 """One recorder process, and the socket over which it is told what to record."""
 
 import asyncio
-import os
 import socket
 import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 
 import structlog
 
+from recorder.child import environment
 from recorder.link.framing import JSON, MessageReader
 from recorder.link.link_buffer import LinkBuffer
 from recorder.link.messages import ToServer, decode_to_server
@@ -59,7 +58,7 @@ class RecorderProcess:
                 [sys.executable, "-m", "recorder", "--fd", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
-                env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+                env=environment(),
             )
         except OSError:
             ours.close()
@@ -77,6 +76,10 @@ class RecorderProcess:
         except subprocess.TimeoutExpired:
             log.warning("recorder still closes its files", pid=self.pid)
 
+    def kill(self) -> None:
+        """End it at once: it does not do what it should."""
+        self._process.kill()
+
     # -- what it says
 
     def _readable(self) -> None:
@@ -92,7 +95,7 @@ class RecorderProcess:
                     self._on_message(decode_to_server(body))
         except ParseError as error:
             log.error("recorder sent what makes no sense", pid=self.pid, error=error.message)
-            self._process.kill()
+            self.kill()
             data = b""
         if not data and not self._closed:
             self._end()
@@ -118,7 +121,7 @@ class RecorderProcess:
 
     def _stuck(self) -> None:
         log.error("recorder does not read what it is told", pid=self.pid)
-        self._process.kill()
+        self.kill()
 
     def _flush(self) -> None:
         if self._closed:

@@ -7,9 +7,12 @@ from collections.abc import Callable
 import structlog
 from msgspec import structs
 
+from recorder.folders import folder_of
 from recorder.link.messages import KeyFrameWanted, RecordingOrder, StatusIs, StopRecording, ToServer
 from recorder.link.process import RecorderProcess
 from recorder.link.room_observer import RoomObserver
+from recorder.link.salvage import salvage
+from recorder.tasks import Task, Tasks, cancel
 from recorder.values import ENDED, RecordingStatus
 from sfu.errors import LimitError, LocalError
 from sfu.room.room import Room
@@ -18,6 +21,10 @@ MAX_DEATHS = 5  # of a process in DEATH_WINDOW, after which it is given up
 DEATH_WINDOW = 60.0  # s
 RESTART_DELAYS = (0.1, 0.5, 1.0, 2.0)  # s, after the first, second, … death in that time
 FINISH_TIME = 10.0  # s in which files are closed
+LOOK_INTERVAL = 1.0  # s between two looks at who still says how it goes, as they do each second
+SILENT = 5  # looks after which a recording of which nothing is heard has a warning
+HANGING = 30  # looks after which its process is killed, so that another goes on
+NO_ANSWER = "the recorder does not answer: parts of the recording may be missing"
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +39,7 @@ class _Recording:
         self.observer: RoomObserver | None = None
         self.begun = False  # whether a process has been told of it
         self.stopping = ""  # why
+        self.silent = 0  # looks since its last status
         self.ended = asyncio.Event()
 
 
@@ -50,8 +58,9 @@ class RecorderSupervisor:
 
     All recordings of mode "tracks" share one process, each composite has its own. A process starts
     when it is needed and ends with its last recording. One that dies is started again, and its
-    recordings go on in new files; one that dies five times in a minute is given up: its recordings
-    fail. Belongs to one event loop.
+    recordings go on in new files; one that says nothing for half a minute is killed, which comes to
+    the same. One that dies five times in a minute is given up: its recordings fail, and their files
+    are repaired. Belongs to one event loop.
 
     Attributes:
         on_status: Called with news of recordings: once a second while they run, and whenever the
@@ -64,7 +73,9 @@ class RecorderSupervisor:
         self._loop = asyncio.get_running_loop()
         self._hosts: dict[str, _Host] = {}
         self._recordings: dict[str, tuple[_Host, _Recording]] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending = Tasks()
+        self._salvaging: list[Task] = []
+        self._looking: asyncio.TimerHandle | None = None
         self._closed = False
 
     async def start(self, room: Room, order: RecordingOrder) -> None:
@@ -94,6 +105,8 @@ class RecorderSupervisor:
                 raise LimitError(
                     f"The recorder cannot be started: {error.strerror}.", name="server_full"
                 ) from error
+        if self._looking is None:
+            self._looking = self._loop.call_later(LOOK_INTERVAL, self._look)
         host.recordings[order.id] = recording
         self._recordings[order.id] = host, recording
         self.on_status(recording.status)
@@ -124,14 +137,24 @@ class RecorderSupervisor:
         return [host.process.pid for host in self._hosts.values() if host.process is not None]
 
     async def close(self) -> None:
-        """Finish all recordings, within 10 s, and end all processes."""
+        """Finish all recordings, within 10 s, and end all processes.
+
+        What takes longer to be checked in stays "finishing": its process goes on without us.
+        """
         self._closed = True
         await asyncio.gather(
             *[self.stop(recording, reason="server_shutdown") for recording in self.active()]
         )
+        for task in self._salvaging:
+            await cancel(task)
         for host, recording in list(self._recordings.values()):
-            self._fail(host, recording, "The recorder did not finish in time.")
-        await asyncio.gather(*self._ending)
+            if recording.status.state == "finishing":
+                self._forget(host, recording)
+            else:
+                self._fail(host, recording, "The recorder did not finish in time.")
+        if self._looking is not None:
+            self._looking.cancel()
+        await self._ending.join()
 
     # -- recordings
 
@@ -151,6 +174,7 @@ class RecorderSupervisor:
             resume=recording.begun,
         )
         recording.begun = True
+        recording.silent = 0
         if recording.stopping or recording.room.closed:
             recording.observer.close()
             process.link.tell(StopRecording(recording.order.id, recording.stopping or "room_ended"))
@@ -172,13 +196,16 @@ class RecorderSupervisor:
     def _update(self, host: _Host, recording: _Recording, status: RecordingStatus) -> None:
         recording.status = status
         if status.state in ENDED:
-            del self._recordings[status.id], host.recordings[status.id]
-            if recording.observer is not None:
-                recording.observer.close()
-            recording.ended.set()
-            if not host.recordings:
-                self._dismiss(host)
+            self._forget(host, recording)
         self.on_status(status)
+
+    def _forget(self, host: _Host, recording: _Recording) -> None:
+        del self._recordings[recording.order.id], host.recordings[recording.order.id]
+        if recording.observer is not None:
+            recording.observer.close()
+        recording.ended.set()
+        if not host.recordings:
+            self._dismiss(host)
 
     # -- processes
 
@@ -194,21 +221,35 @@ class RecorderSupervisor:
         log.info("recorder started", pid=host.process.pid)
 
     def _dismiss(self, host: _Host) -> None:
-        """It has no recordings any more."""
+        """It is not needed any more."""
         self._hosts = {key: other for key, other in self._hosts.items() if other is not host}
         if host.restart is not None:
             host.restart.cancel()
         if host.process is not None:
-            task = self._loop.create_task(host.process.close())
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
+            self._ending.spawn(host.process.close())
             host.process = None
+
+    def _look(self) -> None:
+        """See who has said nothing for long. Looks are counted: we may stand still ourselves."""
+        self._looking = self._loop.call_later(LOOK_INTERVAL, self._look) if self._hosts else None
+        for host in list(self._hosts.values()):
+            for recording in list(host.recordings.values()) if host.process else ():
+                status = recording.status
+                if status.state == "finishing":
+                    continue  # checksums take as long as they take
+                recording.silent += 1
+                if recording.silent == SILENT:
+                    self._update(host, recording, structs.replace(status, warning=NO_ANSWER))
+                elif recording.silent == HANGING and host.process is not None:
+                    log.error("recorder hangs", pid=host.process.pid, recording=status.id)
+                    host.process.kill()
 
     def _hear(self, host: _Host, message: ToServer) -> None:
         match message:
             case StatusIs(status):
                 recording = host.recordings.get(status.id)
                 if recording is not None:
+                    recording.silent = 0
                     self._update(host, recording, status)
             case KeyFrameWanted(recording_id, track):
                 recording = host.recordings.get(recording_id)
@@ -243,6 +284,13 @@ class RecorderSupervisor:
         for recording in host.recordings.values():
             self._begin(host.process, recording)
 
-    def _give_up(self, host: _Host, error: str) -> None:
+    def _give_up(self, host: _Host, failure: str) -> None:
+        self._dismiss(host)
         for recording in list(host.recordings.values()):
-            self._fail(host, recording, f"{error}; what was written until then is kept.")
+            status = structs.replace(recording.status, state="finishing", warning="")
+            self._update(host, recording, status)
+            self._salvaging.append(self._ending.spawn(self._salvage(host, recording, failure)))
+
+    async def _salvage(self, host: _Host, recording: _Recording, failure: str) -> None:
+        folder = folder_of(recording.order)
+        self._update(host, recording, await salvage(folder, recording.status, failure))

@@ -226,9 +226,7 @@ class CompositeRecording:
             self._folder.chronicle.add_error(describe_error(self._written.error))
         self._folder.finish(reason, time=ends)
         if self._folder.state == "failed":
-            segments = self._folder.manifest.segments()
-            seconds = sum(segment.duration for segment in segments)
-            self._error = f"{reason}; kept: {len(segments)} files, {seconds:.0f} s"
+            self._error = f"{reason}; kept: {self._folder.manifest.kept()}"
 
     # -- where it goes
 

@@ -1,12 +1,17 @@
 """The process that finishes what nobody has finished."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
+from recorder.child import PACKAGES, environment
 from recorder.files.manifest import Manifest
 from recorder.files.manifest_file import FILE_NAME, ManifestFile
 from recorder.folder_lock import FolderLock
-from recorder.repairs import Repairs
+from recorder.repairs import Repairs, repair
 
 
 def leave(folder: Path) -> ManifestFile:
@@ -51,6 +56,62 @@ async def test_what_is_still_being_written_is_left_until_it_is_not(tmp_path: Pat
     assert await asyncio.wait_for(told.get(), 60) == "RC_1"
     await asyncio.wait_for(repairing, 60)
     assert file.load().state == "complete"
+
+
+def test_it_is_looked_at_for_as_long_as_it_takes(tmp_path: Path) -> None:
+    file = leave(tmp_path / "RC_1")
+    lock = FolderLock(tmp_path / "RC_1")
+    told: list[str] = []
+    waited: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waited.append(seconds)
+        if sum(waited) > 3600:
+            lock.release()
+        return True
+
+    repair(tmp_path, told.append, wait=wait)
+    assert told == ["RC_1"]
+    assert file.load().state == "complete"
+    assert waited[:6] == [1, 2, 4, 8, 16, 30]
+    assert max(waited) == 30
+
+
+async def test_what_failed_is_failed_after_the_repair(tmp_path: Path) -> None:
+    file = leave(tmp_path / "RC_1")
+    told: list[str] = []
+    await Repairs().run(tmp_path / "RC_1", told.append, failure="it was so bad")
+    manifest = file.load()
+    assert (manifest.state, manifest.errors) == ("failed", ["it was so bad"])
+    assert told == ["."]
+
+
+def test_it_ends_when_the_server_is_killed(tmp_path: Path) -> None:
+    leave(tmp_path / "RC_1")
+    leave(tmp_path / "RC_2")
+    with (
+        FolderLock(tmp_path / "RC_1"),
+        subprocess.Popen(
+            [sys.executable, "-m", "recorder.repairs", str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment(),
+        ) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == b"RC_2\n"
+        process.stdin.close()
+        assert process.wait(60) == 0
+
+
+def test_processes_find_what_we_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    for given, rest in ((None, []), ("", []), ("/a:/b", ["/a", "/b"])):
+        if given is None:
+            monkeypatch.delenv("PYTHONPATH", raising=False)
+        else:
+            monkeypatch.setenv("PYTHONPATH", given)
+        assert environment()["PYTHONPATH"].split(":") == [str(PACKAGES), *rest]
 
 
 async def test_it_ends_when_the_server_does(tmp_path: Path) -> None:

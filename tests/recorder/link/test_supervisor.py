@@ -15,6 +15,7 @@ import pytest
 from recorder.files.manifest import Manifest
 from recorder.files.manifest_file import FILE_NAME, ManifestFile
 from recorder.folders import folder_of
+from recorder.link import process as process_module
 from recorder.link import supervisor as module
 from recorder.link.messages import StartRecording, StatusIs, StopRecording, ToServer, TrackCame
 from recorder.link.process import RecorderProcess
@@ -194,13 +195,58 @@ async def test_a_recorder_that_dies_all_the_time_is_given_up(tmp_path, monkeypat
     monkeypatch.setattr(module, "RESTART_DELAYS", (0.0,))
     async with recording(tmp_path) as (made, _):
         await made.start()
+        await made.grown()
         for _ in range(module.MAX_DEATHS):
             (pid,) = await until(made.supervisor.pids, "a process runs")
             os.kill(pid, signal.SIGKILL)
             await until(lambda pid=pid: made.supervisor.pids() != [pid], "it is gone")
-        assert made.status().state == "failed"
-        assert "5 times" in made.status().error
+        await until(lambda: made.status().state == "failed", "its files are repaired")
+        manifest, status = made.manifest(), made.status()
+        assert (manifest.state, manifest.recovered) == ("failed", True)
+        assert all(segment.sha256 for segment in manifest.segments())
+        assert status.bytes == sum(segment.bytes for segment in manifest.segments()) > 0
+        assert "5 times" in manifest.errors[-1]
+        assert status.error == f"{manifest.errors[-1]}; kept: {manifest.kept()}"
         assert made.supervisor.active() == made.supervisor.pids() == []
+        check_media(made.folder, manifest)
+
+
+async def test_a_recorder_that_hangs_is_told_of_and_replaced(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LOOK_INTERVAL", 0.5)
+    monkeypatch.setattr(module, "HANGING", 12)
+    async with recording(tmp_path) as (made, _):
+        await made.start()
+        await made.grown()
+        assert made.status().warning == ""
+        (pid,) = made.supervisor.pids()
+        os.kill(pid, signal.SIGSTOP)
+        await until(lambda: made.status().warning == module.NO_ANSWER, "there is a warning")
+        assert made.supervisor.pids() == [pid]
+        await until(lambda: made.supervisor.pids() not in ([], [pid]), "another process runs")
+        await made.grown()
+        assert (made.status().state, made.status().warning) == ("active", "")
+        await made.supervisor.stop("RC_1")
+        assert made.status().state == "complete"
+        assert [len(track.segments) for track in made.manifest().tracks] == [2, 2]
+
+
+async def test_checksums_that_take_long_are_no_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "FINISH_TIME", 1.0)
+    monkeypatch.setattr(process_module, "EXIT_TIME", 60.0)
+    async with recording(tmp_path) as (made, _):
+        await made.start()
+        await made.grown()
+        pipe = next(made.folder.glob("*.mkv"))  # what is read from it has no end until we say so
+        pipe.unlink()
+        os.mkfifo(pipe)
+        closing = asyncio.create_task(made.supervisor.close())
+        await until(lambda: made.supervisor.active() == [], "nobody waits any more")
+        assert made.status().state == "finishing"
+        manifest = made.manifest()
+        assert (manifest.state, manifest.end_reason) == ("finishing", "server_shutdown")
+        os.close(await asyncio.to_thread(os.open, pipe, os.O_WRONLY))
+        await closing
+        assert made.manifest().state == "complete"
 
 
 async def test_a_recorder_that_stands_still_keeps_all_times(tmp_path):
