@@ -9,6 +9,7 @@ from sfu.forward.forwarder_stats import ForwarderStats
 from sfu.forward.lane import Lane
 from sfu.forward.layout import HeaderLayout
 from sfu.forward.outbound import OutboundStream
+from sfu.forward.overtakers import with_overtakers
 from sfu.forward.run import Numbers
 from sfu.wire.parameters import Codec, Kind, SendParameters
 from sfu.wire.rtcp import ReportBlock, SenderReport
@@ -181,6 +182,8 @@ class Forwarder:
         sequence = stream.sequence
         wanted = source.ssrc_of(target[0])
         extensions = source.sent_extensions()
+        if packets[0].ssrc == wanted and not (self._flowing and wanted == sequence.ssrc):
+            packets = with_overtakers(packets, source, stream.has_sent)
         for packet in packets:
             codec = packet.codec
             if not packet.payload or codec is None:

@@ -278,3 +278,40 @@ def test_what_is_sent_again_takes_a_part_of_the_path_alone() -> None:
     server.time.run(0.1)
     size = sum(packet.size for packet in got if packet.ssrc == receiver.rtx_ssrc)
     assert 0 < size <= MIN_REPAIR / 8 * (REPAIR_TIME + 0.1)
+
+
+@pytest.mark.parametrize("lost", [None, 104])
+def test_what_overtook_the_packet_to_begin_with_is_sent_behind_it(lost: int | None) -> None:
+    server, alice, _, receiver = room(rtx=True)
+    assert alice.publisher
+    publisher = alice.publisher
+    play(server, Sender(publisher, mid="v", ssrc=1, first=30000), 10)
+    server.time.run(0.05)
+    before = len(receiver.packets)
+    assert before
+    sender = Sender(publisher, mid="v", ssrc=2, first=97)
+    sender.frame(3, key=False)
+    server.time.run(0.033)
+    held: list[bytes] = []
+
+    def drop(data: bytes) -> bool:
+        number = int.from_bytes(data[2:4])
+        if data[0] >> 6 == 2 and number == 100:
+            held.append(data)
+        return data[0] >> 6 == 2 and number in (100, lost)
+
+    publisher.up.drop = drop
+    sender.frame(10, key=True)
+    publisher.up.drop = lambda data: False
+    server.time.run(0.02)
+    assert len(receiver.packets) == before
+    publisher.up.send(held[0], publisher.address)
+    server.time.run(0.02)
+    sender.frame(2, key=False)
+    server.time.run(0.1)
+    payloads = sender.payloads[3:]
+    if lost is not None:
+        del payloads[lost - 100]
+    assert receiver.payloads[before:] == payloads
+    numbers = [number - min(receiver.packets) - before for number in sorted(receiver.packets)]
+    assert numbers[before:] == [number for number in range(12) if number + 100 != lost]
