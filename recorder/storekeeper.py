@@ -17,6 +17,7 @@ from typing import Literal
 
 import msgspec
 
+from recorder.child import environment
 from recorder.files.disk import describe_error
 from recorder.files.manifest_file import FILE_NAME
 from recorder.storage.base import Store, StoreError
@@ -103,6 +104,7 @@ class Storekeeper:
                     *(sys.executable, "-m", "recorder.storekeeper"),
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
+                    env=environment(),
                     process_group=0,  # Ctrl-C at the terminal is for us to tell it
                 )
             except OSError as error:
@@ -219,14 +221,21 @@ def _do(wish: Wish, store: Store, uploader: Uploader) -> str:
     if wish.action == "add":
         uploader.add(wish.name)
     elif wish.action == "delete":
-        # The manifest last: as long as it is there, the rest can be found.
-        keys = [one.key for one in store.list(f"{wish.name}/")]
-        for key in sorted(keys, key=lambda key: key.endswith(f"/{FILE_NAME}")):
-            store.delete(key)
-        store.abort_uploads(f"{wish.name}/")
+        uploader.remove(wish.name)
+        _delete(wish.name, store)
     elif store.stat(wish.name) is not None:
         return store.url(wish.name, expires=EXPIRES)
     return ""
+
+
+def _delete(folder: str, store: Store) -> None:
+    """Remove all of a recording; the manifest last: while it is there, the rest can be found."""
+    store.abort_uploads(f"{folder}/")
+    keys = [one.key for one in store.list(f"{folder}/")]
+    for key in sorted(keys, key=lambda key: key.endswith(f"/{FILE_NAME}")):
+        store.delete(key)
+    if any(store.list(f"{folder}/")):
+        raise StoreError("The store still has something of the recording: delete it again later.")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from recorder.storage.file_upload import FileUpload
 MARKER = ".upload"
 INTERVAL = 1.0  # s between looks at what has been written
 FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0  # s after an error; doubles from one to the next
+REMOVE_PATIENCE = 50.0  # s for the part that is being sent when a recording is deleted
 FRESH_START = 5  # errors in a row after which an upload begins anew: the store may have dropped it
 
 State = Literal["uploading", "waiting", "stored"]
@@ -86,12 +87,17 @@ class FolderUpload:
             if deleted:
                 self._store.abort_uploads(f"{self.folder}/")
             return deleted
+        missing = ""
         for segment in manifest.segments():
             name = segment.file
             key = f"{self.folder}/{name}"
-            file = self._files.setdefault(name, FileUpload(self._store, self._path / name, key))
-            if name in self._stored or not (self._path / name).exists():
+            if name in self._stored:
                 continue
+            if not (self._path / name).exists():
+                if manifest.has_ended and not self._is_stored(key, segment.bytes):
+                    missing = missing or name
+                continue
+            file = self._files.setdefault(name, FileUpload(self._store, self._path / name, key))
             while not stop() and file.follow():
                 pass
             if stop():
@@ -99,8 +105,10 @@ class FolderUpload:
             if manifest.has_ended:
                 file.finish()
                 self._stored.add(name)
-        if not manifest.has_ended:
+        if not manifest.has_ended or stop():
             return False
+        if missing:
+            raise StoreError(f"{missing} is missing here, and is not in the store.")
         self._store.put(f"{self.folder}/{FILE_NAME}", (self._path / FILE_NAME).read_bytes())
         if not self._keep_local:
             for name in self._stored:
@@ -117,6 +125,11 @@ class FolderUpload:
         for name in self._files.keys() - self._stored:
             del self._files[name]
         self._store.abort_uploads(f"{self.folder}/")
+
+    def _is_stored(self, key: str, size: int) -> bool:
+        """Whether an earlier process has brought it; what was never written is nowhere."""
+        stored = self._store.stat(key) if size else None
+        return not size or (stored is not None and stored.bytes == size)
 
     def _manifest(self) -> Manifest | None:
         try:
@@ -157,6 +170,8 @@ class Uploader:
         self._told = told
         self._jobs: dict[str, _Job] = {}
         self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
+        self._working = ""  # the folder that something is sent of
         self._wake = threading.Event()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="uploader", daemon=True)
@@ -175,6 +190,22 @@ class Uploader:
         with self._lock:
             self._add(folder)
         self._wake.set()
+
+    def remove(self, folder: str) -> None:
+        """Bring no more of a recording into the store; returns when nothing of it is on its way.
+
+        Args:
+            folder: Relative to the root; it need not exist.
+
+        Raises:
+            StoreError: Something is being sent, and takes too long.
+            OSError: The mark cannot be removed.
+        """
+        (self._root / folder / MARKER).unlink(missing_ok=True)
+        with self._lock:
+            self._jobs.pop(folder, None)
+            if not self._idle.wait_for(lambda: self._working != folder, REMOVE_PATIENCE):
+                raise StoreError("A part is still being sent: delete the recording again later.")
 
     def close(self) -> None:
         """Stop after the part that is being sent; the rest waits for the next start."""
@@ -198,18 +229,30 @@ class Uploader:
             with self._lock:
                 jobs = list(self._jobs.items())
             for folder, job in jobs:
-                if not self._closing and time.monotonic() >= job.due:
+                if not self._closing and time.monotonic() >= job.due and self._begin(folder):
                     self._work(folder, job)
+                    with self._lock:
+                        self._working = ""
+                        self._idle.notify_all()
             self._wake.wait(INTERVAL)
             self._wake.clear()
+
+    def _begin(self, folder: str) -> bool:
+        """Whether the recording is still to be stored."""
+        with self._lock:
+            if folder in self._jobs:
+                self._working = folder
+            return folder in self._jobs
 
     def _work(self, folder: str, job: _Job) -> None:
         before = job.upload.sent
         try:
             if job.errors and job.errors % FRESH_START == 0:
                 job.upload.begin_anew()
-            done = job.upload.step(lambda: self._closing)
+            done = job.upload.step(lambda: self._closing or folder not in self._jobs)
         except (StoreError, OSError) as error:
+            if folder not in self._jobs:
+                return
             pause = min(FIRST_PAUSE * 2**job.errors, LAST_PAUSE)
             job.errors += 1
             job.due = time.monotonic() + pause
@@ -218,8 +261,9 @@ class Uploader:
             return
         if done:
             with self._lock:
-                del self._jobs[folder]
-            self._told(UploadStatus(folder, "stored", job.upload.sent))
+                wanted = self._jobs.pop(folder, None)
+            if wanted is not None:
+                self._told(UploadStatus(folder, "stored", job.upload.sent))
         elif job.upload.sent != before or job.errors:
             self._told(UploadStatus(folder, "uploading", job.upload.sent))
         job.errors = 0

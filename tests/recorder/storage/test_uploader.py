@@ -1,5 +1,6 @@
 """Recordings on their way into a real store, with a bad network in between."""
 
+import asyncio
 import shutil
 import threading
 from pathlib import Path
@@ -8,9 +9,11 @@ import pytest
 
 from recorder.files.manifest import Composite, Manifest, Segment
 from recorder.files.manifest_file import FILE_NAME, ManifestFile
+from recorder.storage.base import StoredObject
 from recorder.storage.file_upload import PART_SIZE
-from recorder.storage.s3 import S3Store
+from recorder.storage.s3 import S3Settings, S3Store
 from recorder.storage.uploader import MARKER, Uploader, UploadStatus
+from recorder.storekeeper import Wish, _do
 from tests.recorder.storage.faulty_proxy import FaultyProxy
 from tests.recorder.storage.test_s3 import content, noise
 from tests.support.polling import until
@@ -149,3 +152,54 @@ def test_closing_does_not_wait_for_a_store_that_is_away(
     assert recorded.file.exists()
     assert (recorded.path / MARKER).exists()
     assert "uploader" not in {thread.name for thread in threading.enumerate()}
+
+
+async def test_a_file_that_is_nowhere_is_told_of(recorded: Recorded, store: S3Store) -> None:
+    recorded.segment.bytes = 5
+    recorded.end()
+    uploader = recorded.uploader(store)
+    uploader.add(FOLDER)
+    await until(lambda: recorded.told, "it has failed")
+    assert recorded.told[0].state == "waiting"
+    assert recorded.told[0].error.startswith("composite.mp4 is missing here")
+    assert (recorded.path / MARKER).exists()
+    assert store.stat(f"{FOLDER}/{FILE_NAME}") is None
+    store.put(f"{FOLDER}/composite.mp4", b"smal")
+    count = len(recorded.told)
+    await until(lambda: len(recorded.told) > count, "it has looked again", deadline=30)
+    assert recorded.told[-1].state == "waiting", "that is not the whole file"
+    store.put(f"{FOLDER}/composite.mp4", b"small")  # as an earlier process would have left it
+    await until(recorded.stored, "all is there", deadline=30)
+    uploader.close()
+    assert store.stat(f"{FOLDER}/{FILE_NAME}") is not None
+
+
+class SlowStore(S3Store):
+    """Finishes what it puts when it is let, as the far end of a slow path."""
+
+    def __init__(self, settings: S3Settings) -> None:
+        super().__init__(settings)
+        self.busy, self.free = threading.Event(), threading.Event()
+
+    def put(self, key: str, data: bytes) -> StoredObject:
+        self.busy.set()
+        self.free.wait()
+        return super().put(key, data)
+
+
+async def test_nothing_comes_after_its_deletion(recorded: Recorded, settings: S3Settings) -> None:
+    slow = SlowStore(settings)
+    recorded.file.write_bytes(b"small")
+    recorded.end()
+    uploader = recorded.uploader(slow)
+    uploader.add(FOLDER)
+    await until(slow.busy.is_set, "it is on its way")
+    deletion = asyncio.create_task(
+        asyncio.to_thread(_do, Wish(1, "delete", FOLDER), slow, uploader)
+    )
+    await until(lambda: not (recorded.path / MARKER).exists(), "the deletion has begun")
+    slow.free.set()
+    await deletion
+    uploader.close()
+    assert list(slow.list("")) == []
+    assert not recorded.stored()
