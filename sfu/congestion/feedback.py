@@ -3,6 +3,8 @@
 draft-holmer-rmcat-transport-wide-cc-extensions-01 section 3.1.
 """
 
+from itertools import islice
+
 from sfu.wire.sequence import sequence_distance
 from sfu.wire.twcc import (
     DELTA_MAX,
@@ -40,6 +42,7 @@ class TransportFeedbackGenerator:
         "_floor",
         "_highest",
         "_pending",
+        "_told",
         "media_ssrc",
         "sender_ssrc",
     )
@@ -52,6 +55,7 @@ class TransportFeedbackGenerator:
         self._floor = 0  # lowest index that is not too late
         self._first = 0  # where the next report begins
         self._pending = 0  # packets not reported yet
+        self._told = 0  # everything that was reported is below
         self._due = float("-inf")
         self._feedback_count = 0
 
@@ -112,7 +116,7 @@ class TransportFeedbackGenerator:
         previous = base - 1
         deltas: list[int | None] = []
         reference = last = 0
-        for index in sorted(filter(base.__le__, arrivals)):
+        for index in self._since(base):
             ticks = arrivals[index]
             lost = index - previous - 1
             if deltas and (
@@ -132,11 +136,20 @@ class TransportFeedbackGenerator:
             previous = index
         feedbacks.append(self._feedback(base, reference, deltas))
         self._pending = 0
+        self._told = self._highest + 1
         self._due = now + INTERVAL
         self._floor = floor = max(self._floor, self._highest - HISTORY)
         if len(arrivals) > 2 * HISTORY:
             self._arrivals = {i: ticks for i, ticks in arrivals.items() if i >= floor}
         return feedbacks
+
+    def _since(self, base: int) -> list[int]:
+        """The packets to report, in order."""
+        arrivals = self._arrivals
+        if base >= self._told:
+            # None came late: they are those that came last.
+            return sorted(islice(reversed(arrivals), self._pending))
+        return sorted(index for index in arrivals if index >= base)
 
     def _feedback(self, base: int, reference: int, deltas: list[int | None]) -> TransportFeedback:
         count = self._feedback_count
