@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 from recorder.live.hls import HLS_FOLDER
 from sfu.errors import LocalError, RemoteError
 from signaling.auth import Access, authorize
+from signaling.file_response import PartialFileResponse
 from signaling.keys import CONFIG, SERVER
 from signaling.tokens import verify
 
@@ -44,7 +45,7 @@ async def _file(request: web.Request) -> web.StreamResponse:
     if content_type != PLAYLIST:
         # Segments never change; they are for those only who have shown a token.
         headers = {hdrs.CONTENT_TYPE: content_type, hdrs.CACHE_CONTROL: "private, max-age=3600"}
-        return web.FileResponse(path, headers=headers)
+        return PartialFileResponse(path, headers=headers)
     text = await asyncio.to_thread(path.read_text)
     return web.Response(
         text=_with_token(text, token) if token else text,

@@ -12,6 +12,7 @@ from recorder.values import RecordingRequest
 from sfu.errors import LocalError, ParseError, RemoteError
 from signaling.auth import Access, authorize
 from signaling.bodies import read_text
+from signaling.file_response import PartialFileResponse
 from signaling.keys import CONFIG, SERVER
 from signaling.limits import check_names
 from signaling.messages import RecordingFileInfo, RecordingInfo
@@ -145,7 +146,7 @@ async def _download(request: web.Request) -> web.StreamResponse:
             return _json(StoredFile(url))
         raise web.HTTPTemporaryRedirect(url) from None
     content_type = CONTENT_TYPES.get(path.suffix.lower(), "application/octet-stream")
-    return web.FileResponse(  # it knows of ranges and of conditions
+    return PartialFileResponse(  # it knows of ranges and of conditions
         path,
         headers={
             hdrs.CONTENT_TYPE: content_type,
