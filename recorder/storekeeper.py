@@ -71,9 +71,17 @@ class Storekeeper:
         config: Where the store is.
         root: Folder of all recordings, absolute.
         told: Called with how far uploads are.
+        gone: Called when the process has ended and was not told to.
     """
 
-    def __init__(self, config: Config, root: Path, told: Callable[[UploadStatus], None]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        root: Path,
+        *,
+        told: Callable[[UploadStatus], None],
+        gone: Callable[[], None],
+    ) -> None:
         settings = S3Settings(
             bucket=config.s3_bucket,
             prefix=config.s3_prefix,
@@ -84,6 +92,8 @@ class Storekeeper:
         )
         self._setup = Setup(str(root), config.recording_keep_local, settings)
         self._told = told
+        self._gone = gone
+        self._closing = False
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._numbers = itertools.count()
@@ -132,6 +142,7 @@ class Storekeeper:
 
     async def close(self) -> None:
         """End the process; what is not stored is so after the next start."""
+        self._closing = True
         process = self._process
         if process is None:
             return
@@ -176,10 +187,13 @@ class Storekeeper:
                 answer.set_exception(LocalError(news.error, name="internal_error"))
             else:
                 answer.set_result(news.result)
-        self._process = None  # the next wish starts another one
+        self._process = None
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(LocalError("The store is gone.", name="internal_error"))
+        await process.wait()
+        if not self._closing:
+            self._gone()
 
 
 def main() -> None:
