@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
+import structlog
 from msgspec import structs
 
 from recorder.announcer import Announcer
@@ -22,6 +23,8 @@ from sfu.errors import LocalError
 
 TIDY_INTERVAL = 3600.0  # s between two looks at what has been kept for long enough
 MAX_FAILURES = 100  # kept of those that failed before they had a folder: nothing else tells of them
+
+log = structlog.get_logger(__name__)
 
 
 class Repairs(Protocol):
@@ -59,6 +62,7 @@ class Archive:
         self._kept: dict[str, Recording] = {}
         self._failures: list[str] = []
         self._tasks = Tasks()
+        self._tidy_lock = asyncio.Lock()
         self._repairing: Task | None = None
         self._tidying: Task | None = None
 
@@ -71,6 +75,7 @@ class Archive:
         """Learn what was recorded before; what is unfinished is repaired meanwhile."""
         for recording in await asyncio.to_thread(self._catalogue.load):
             self._kept[recording.id] = recording
+        self._tasks.spawn(self._drop_live([one for one in self._kept.values() if one.ended]))
         if not all(recording.ended for recording in self._kept.values()):
             self._repairing = asyncio.create_task(self._repairs.run(self.root, self._repaired))
         if self._uploads is not None and await asyncio.to_thread(self._catalogue.is_waiting):
@@ -133,6 +138,7 @@ class Archive:
     def keep(self, recording: Recording) -> None:
         """A recording has ended."""
         self._kept[recording.id] = recording
+        self._tasks.spawn(self._settle(recording))
         if recording.state == "failed" and not recording.status.bytes:
             self._failures.append(recording.id)
             if len(self._failures) > MAX_FAILURES:
@@ -167,6 +173,12 @@ class Archive:
 
     async def tidy(self) -> None:
         """Delete what has been kept for as long as the settings say."""
+        async with self._tidy_lock:
+            await self._tidy()
+
+    # -- inside
+
+    async def _tidy(self) -> None:
         ended = [one for one in self._kept.values() if one.ended]
         ids = expired(
             [Kept(one.id, one.ended_at or one.started_at, one.status.bytes) for one in ended],
@@ -177,10 +189,23 @@ class Archive:
         for recording_id in ids:
             recording = self._kept.get(recording_id)
             if recording is not None:
-                with contextlib.suppress(LocalError):  # the next look tries it again
+                try:
                     await self.delete(recording)
+                except LocalError as error:  # the next look tries it again
+                    log.warning("recording not deleted", id=recording_id, reason=error.message)
 
-    # -- inside
+    async def _settle(self, recording: Recording) -> None:
+        """What is to be done when a recording has ended."""
+        await self._drop_live([recording])
+        await self.tidy()
+
+    async def _drop_live(self, recordings: Iterable[Recording]) -> None:
+        for recording in recordings:
+            try:
+                await asyncio.to_thread(self._catalogue.delete_live, recording)
+            except OSError as error:  # the next start tries it again
+                reason = describe_error(error)
+                log.warning("live segments not deleted", id=recording.id, reason=reason)
 
     async def _tidy_now_and_then(self) -> None:
         while True:
@@ -206,6 +231,8 @@ class Archive:
             recording = await asyncio.to_thread(self._catalogue.read, folder)
             self._kept[recording.id] = recording
             self._announcer.tell(recording)
+            if recording.ended:
+                await self._settle(recording)
 
 
 def _reason(error: OSError | ManifestError) -> str:

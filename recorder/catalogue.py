@@ -1,5 +1,6 @@
 """The recordings on the disk, found by their manifests. Everything here waits for the disk."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -87,6 +88,15 @@ class Catalogue:
         if hidden or not path.is_relative_to(folder) or not path.is_file():
             return None
         return path
+
+    def delete_live(self, recording: Recording) -> None:
+        """Remove the segments of its HLS: what has ended is watched in its files.
+
+        Raises:
+            OSError: The disk failed.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self.root / recording.folder / HLS_FOLDER)
 
     def delete(self, recording: Recording) -> None:
         """Remove its folder, and those above it that are empty then.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from recorder.archive import MAX_FAILURES
 from recorder.files.manifest import Manifest, Segment, Span, Track
@@ -18,6 +19,7 @@ from sfu.config import Config
 from sfu.errors import LimitError, LocalError, SfuError
 from sfu.room.events import RecordingChanged
 from sfu.room.room import Room
+from tests.support.polling import until
 from tests.support.recordings import NoRepairs, PaperRecorder
 from tests.support.virtual_room import Member, VirtualServer
 
@@ -387,3 +389,55 @@ async def test_what_was_kept_for_long_enough_is_deleted(tmp_path: Path) -> None:
     assert left == {"RC_2", "RC_3", "RC_4"}, "one too old, one too much, and never what goes on"
     assert set(os.listdir(tmp_path)) == left
     await studio.manager.close()
+
+
+async def test_what_is_kept_is_bounded_as_soon_as_a_recording_ends(tmp_path: Path) -> None:
+    keep(tmp_path, "RC_old")
+    studio = Studio(tmp_path, recording_bytes=1500)
+    await studio.manager.open()
+    recording = await studio.start(studio.room())
+    studio.recorder.tell(recording.id, "active", bytes=1000)
+    await asyncio.sleep(0)
+    assert studio.manager.get("RC_old").ended, "there is not too much yet"
+    studio.recorder.tell(recording.id, "complete", bytes=1000)
+    await until(lambda: not (tmp_path / "RC_old").exists(), "the older one is deleted")
+    await studio.manager.close()
+    assert [one.id for one in studio.manager.of_room("room")] == [recording.id]
+
+
+async def test_what_cannot_be_deleted_is_logged(tmp_path: Path) -> None:
+    folder = keep(tmp_path, "RC_old")
+    studio = Studio(tmp_path, recording_days=1)
+    await studio.manager.open()
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    with structlog.testing.capture_logs() as logs:
+        await studio.manager.tidy()
+    await studio.manager.close()
+    told = next(line for line in logs if line["event"] == "recording not deleted")
+    assert told["id"] == "RC_old"
+    assert "no folder of a recording" in told["reason"]
+
+
+async def test_live_segments_are_removed_when_a_recording_has_ended(tmp_path: Path) -> None:
+    def hls(folder: Path) -> Path:
+        segment = folder / "hls" / "segment-00000000.m4s"
+        segment.parent.mkdir(parents=True)
+        segment.touch()
+        return segment
+
+    old = hls(keep(tmp_path, "RC_old"))
+    repaired = keep(tmp_path, "RC_1", id="RC_1", state="active", ended_at=None, duration=None)
+    left = hls(repaired)
+    studio = Studio(tmp_path)
+    studio.manager._archive._repairs = OneRepair(repaired)
+    await studio.manager.open()
+    recording = await studio.start(studio.room(), COMPOSITE)
+    new = hls(tmp_path / recording.folder)
+    studio.recorder.tell(recording.id, "active")
+    assert await studio.manager.path(recording.id, f"hls/{new.name}") == new
+    studio.recorder.tell(recording.id, "complete")
+    for segment in (old, left, new):
+        await until(lambda segment=segment: not segment.parent.exists(), "it is removed")
+    await studio.manager.close()
+    assert (repaired / "ann-camera.mkv").exists()
