@@ -24,6 +24,7 @@ from recorder.files.manifest import Manifest, Segment
 from recorder.files.manifest_file import FILE_NAME, ManifestFile
 from recorder.files.muxer import Muxer
 from recorder.files.origin import origin_of
+from recorder.files.torn_file import TornFile
 from recorder.values import ENDED, Format
 
 REASON = "interrupted"
@@ -136,12 +137,13 @@ def _repair(folder: Path, segment: Segment) -> None:
     torn = folder / segment.file
     whole = torn.with_name(torn.name + SUFFIX)
     fits = shutil.disk_usage(folder).free > torn.stat().st_size + MARGIN
-    with av.open(str(torn)) as source:
+    with TornFile(torn) as file, av.open(file) as source:
         if not fits:
             segment.duration = _length(_packets(source))
             raise DiskFullError(torn)
         try:
             segment.duration = _copy(source, whole, segment.format)
+            file.check()
             whole.replace(torn)
         finally:
             whole.unlink(missing_ok=True)

@@ -1,3 +1,5 @@
+import errno
+import io
 import os
 import pickle
 import re
@@ -10,6 +12,7 @@ from random import Random
 
 import pytest
 
+from recorder.files import torn_file
 from recorder.files.chronicle import Chronicle
 from recorder.files.hashing import hash_file
 from recorder.files.manifest import Segment
@@ -108,6 +111,33 @@ def test_a_file_that_is_cut_anywhere_keeps_what_is_before(
         kept.append(len(found))
     assert kept == sorted(kept)
     assert kept[-1] > len(frames) / 2
+
+
+@pytest.mark.parametrize("format", ["mkv", "mp4"])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_disk_that_fails_for_a_moment_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: Format, share: float
+) -> None:
+    frames = moved(CLIPS["H264"], STARTED + 2)
+    torn = Torn(tmp_path)
+    path = torn.write(frames, format)
+    data, expected = path.read_bytes(), packets(path)
+
+    class Failing(io.FileIO):
+        def read(self, size: int = -1) -> bytes | None:
+            if self.tell() + size > share * len(data):
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(size)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(torn_file, "open", lambda path, *_, **__: Failing(path), raising=False)
+        with pytest.raises(OSError, match="Input/output error"):
+            recover(torn.folder)
+    assert path.read_bytes() == data
+    assert not torn.file.load().has_ended
+
+    recover(torn.folder)
+    assert packets(path) == expected
 
 
 @pytest.mark.parametrize("format", ["mkv", "mp4"])
