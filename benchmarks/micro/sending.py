@@ -178,7 +178,7 @@ def connected(
                 first_sequence_number=1,
                 on_state=_ignore,
             )
-            forwarder.attach(Source(), now=now)
+            forwarder.attach(Source())
             fanout.add(forwarder)
             fanout.aim(forwarder, (HIGHEST, HIGHEST), now=now)
     return fanouts, dispatcher

@@ -71,9 +71,8 @@ class Forwarder:
 
     # -- what is sent
 
-    def attach(self, source: TrackSource, *, now: float) -> None:
+    def attach(self, source: TrackSource) -> None:
         """Send this track, as soon as `aim` has told what of it."""
-        del now
         self._source = source
         self._target = None
         self.restart()

@@ -249,7 +249,7 @@ class Subscriptions:
             self.change(subscription, "failed", "codec_unsupported")
         else:
             self._tell_flow(subscription)
-        forwarder.attach(track, now=now)
+        forwarder.attach(track)
         track.fanout.add(forwarder)
         self._on_carried(now)
 

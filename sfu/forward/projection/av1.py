@@ -97,12 +97,10 @@ class Av1Projection:
         number = frame.number
         if number == self._number and frame.value == self._value:
             return self._answer  # most packets are like those before
-        ceiling = frames.decided.get(number)
-        if ceiling is None:
-            ceiling = frames.found(number)
+        ceiling = frames.noted(number)
         if ceiling is None:
             if number > frames.highest:
-                frames.skip(number, 0)
+                frames.skip(number)
                 self._begin(frames, packet, frame, spatial, temporal)
             elif frames.expected.pop(number, None) is None:
                 if not frame.key_frame:
@@ -235,9 +233,7 @@ class Av1Projection:
         if self._before is None or self._before[0].ssrc != packet.ssrc:
             return None
         frames, shift = self._before
-        ceiling = frames.decided.get(frame.number)
-        if ceiling is None:
-            ceiling = frames.found(frame.number)
+        ceiling = frames.noted(frame.number)
         if ceiling is None or ceiling == DROPPED:
             return None
         marker = frame.end and frame.spatial == ceiling and not packet.marker

@@ -9,7 +9,7 @@ MAX_PICTURES = 128  # remembered of a stream: 2 s at 60 pictures/s; later than t
 MAX_SPANS = 8  # of pictures that were sent unseen; each lasts at least a second
 MAX_GAP = 64  # pictures; behind more lost ones than these, no late one is waited for
 
-DROPPED = -1  # in place of the number of a picture that is never sent
+DROPPED = -(1 << 62)  # noted of a picture that is never sent; below every layer and shift
 
 
 class Patch(NamedTuple):
@@ -51,7 +51,8 @@ class Projection(Protocol):
     def start(self, packet: RtpPacket) -> None:
         """Go on with another stream, or anew with the same.
 
-        Numbers go on behind those that were sent. Late packets of the stream before still pass.
+        Numbers go on behind those that were sent. Late packets of the stream before still pass, but
+        no picture of it of which nothing was decided by now: receivers go on at the key frame.
 
         Args:
             packet: The first one of a key frame, `accept` it next.
@@ -132,8 +133,11 @@ class Pictures:
         self.expected: dict[int, int] = {}
         self._spans: deque[tuple[int, int, int]] = deque(maxlen=MAX_SPANS)
 
-    def found(self, picture: int) -> int | None:
-        """What was noted of the span that this picture is in; None where it is in none."""
+    def noted(self, picture: int) -> int | None:
+        """What was noted of it, or of the span that it is in; None where nothing was decided."""
+        value = self.decided.get(picture)
+        if value is not None:
+            return value
         for first, last, value in self._spans:
             if first <= picture <= last:
                 return value
@@ -156,13 +160,13 @@ class Pictures:
         if len(decided) > MAX_PICTURES:
             del decided[next(iter(decided))]
 
-    def skip(self, picture: int, shift: int) -> None:
-        """`picture` is the new highest: note those lost before it, each as itself and `shift`."""
+    def skip(self, picture: int, value: int = 0) -> None:
+        """`picture` is the new highest: expect those lost before it, noting `value` of each."""
         first = self.highest + 1
         if picture != first and picture - first <= MAX_GAP:
             expected = self.expected
             for lost in range(first, picture):
-                expected[lost] = lost + shift
+                expected[lost] = value
             while len(expected) > MAX_PICTURES:
                 del expected[next(iter(expected))]
         self.highest = picture

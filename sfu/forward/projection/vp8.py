@@ -80,26 +80,26 @@ class Vp8Projection:
             return self._patch
         if not frame.offset:
             return NO_PATCH
-        number = _number(pictures, picture)
-        if number is None:
+        shift = pictures.noted(picture)
+        if shift is None:
             if picture > pictures.highest:
-                number = self._decide(pictures, frame, temporal)
+                shift = self._decide(pictures, frame, temporal)
             elif picture in pictures.expected:
-                number = pictures.expected.pop(picture)
+                shift = pictures.expected.pop(picture)
                 if not self._fits(frame, temporal):
-                    number = DROPPED
-                pictures.decide(picture, number)
+                    shift = DROPPED
+                pictures.decide(picture, shift)
             elif frame.key_frame:
                 # The source counts anew: nothing else brings a key frame from long ago.
                 self.start(packet)
                 assert self._pictures is not None
                 pictures = self._pictures
-                number = self._decide(pictures, frame, temporal)
+                shift = self._decide(pictures, frame, temporal)
             else:
                 return None
         elif frame.key_frame and picture == pictures.highest:
             self._open = (2 << temporal) - 1  # its first packet came after another one
-        patch = None if number == DROPPED else _patch(frame, number, self._tl0_shift)
+        patch = None if shift == DROPPED else _patch(frame, shift, self._tl0_shift)
         if picture == pictures.highest:
             self._picture, self._place, self._patch = picture, frame.place, patch
         return patch
@@ -123,7 +123,7 @@ class Vp8Projection:
         self._picture = -1
 
     def _decide(self, pictures: Pictures, frame: Vp8Frame, temporal: int) -> int:
-        """The number of a picture newer than all before, or `DROPPED`."""
+        """What to add to the id of a picture newer than all before, or `DROPPED`."""
         picture = frame.picture
         if frame.temporal > self._top:
             self._top = frame.temporal
@@ -139,12 +139,11 @@ class Vp8Projection:
             self._shift -= 1
             pictures.decide(picture, DROPPED)
             return DROPPED
-        number = picture + self._shift
-        self._next = number + 1
+        self._next = picture + self._shift + 1
         if frame.tl0 >= 0:
             self._tl0 = frame.tl0 + self._tl0_shift & 0xFF
-        pictures.decide(picture, number)
-        return number
+        pictures.decide(picture, self._shift)
+        return self._shift
 
     def _fits(self, frame: Vp8Frame, temporal: int) -> bool:
         """Whether this picture is wanted, and can be decoded with what was sent."""
@@ -161,23 +160,15 @@ class Vp8Projection:
         pictures, tl0_shift = self._before
         if not frame.offset:
             return NO_PATCH  # without picture ids nothing was left out
-        number = _number(pictures, frame.picture)
-        return None if number is None or number == DROPPED else _patch(frame, number, tl0_shift)
+        shift = pictures.noted(frame.picture)
+        return None if shift is None or shift == DROPPED else _patch(frame, shift, tl0_shift)
 
 
-def _number(pictures: Pictures, picture: int) -> int | None:
-    """The number that a picture was sent with, `DROPPED`, or None where nothing was decided."""
-    number = pictures.decided.get(picture)
-    if number is None:
-        shift = pictures.found(picture)
-        return None if shift is None else picture + shift
-    return number
-
-
-def _patch(frame: Vp8Frame, number: int, tl0_shift: int) -> Patch:
+def _patch(frame: Vp8Frame, shift: int, tl0_shift: int) -> Patch:
     """Put in the picture id, and the TL0PICIDX that follows it."""
-    if frame.wide and not (number - frame.picture & 0x7FFF or tl0_shift & 0xFF):
+    if frame.wide and not (shift & 0x7FFF or tl0_shift & 0xFF):
         return NO_PATCH
+    number = frame.picture + shift
     high, low = 0x80 | number >> 8 & 0x7F, number & 0xFF
     if frame.tl0 < 0:
         return Patch(((frame.offset, bytes((high, low))),))

@@ -97,9 +97,7 @@ class Vp9Projection:
         picture = frame.picture
         if picture == self._picture and frame.place == self._place and not packet.marker:
             return self._answer  # most packets are like those before
-        ceiling = pictures.decided.get(picture)
-        if ceiling is None:
-            ceiling = pictures.found(picture)
+        ceiling = pictures.noted(picture)
         if ceiling is None:
             if picture > pictures.highest:
                 ceiling = self._decide(pictures, frame, spatial, temporal)
@@ -159,7 +157,7 @@ class Vp9Projection:
 
     def _decide(self, pictures: Pictures, frame: Vp9Frame, spatial: int, temporal: int) -> int:
         """The highest spatial layer to send of a picture newer than all before, or `DROPPED`."""
-        pictures.skip(frame.picture, 0)
+        pictures.skip(frame.picture)
         self._top = frame.top
         if frame.temporal > self._top_temporal:
             self._top_temporal = frame.temporal
@@ -220,9 +218,7 @@ class Vp9Projection:
         if self._before is None or self._before[0].ssrc != packet.ssrc or not frame.identified:
             return None
         pictures, shift, tl0_shift = self._before
-        ceiling = pictures.decided.get(frame.picture)
-        if ceiling is None:
-            ceiling = pictures.found(frame.picture)
+        ceiling = pictures.noted(frame.picture)
         if ceiling is None or not self._passes(frame, ceiling):
             return None
         marker = frame.end and frame.spatial == ceiling and not packet.marker
