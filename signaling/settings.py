@@ -17,6 +17,7 @@ from signaling.setting_checks import check
 from signaling.setting_table import PREFIX, SETTINGS, Given, SettingError, markdown_table
 
 FILE_VARIABLE = "AIOSFU_CONFIG"
+TOKEN_VARIABLE = "AIOSFU_TOKEN"  # noqa: S105 - of `aiosfu record`; no setting
 
 # What is set for a service: `…_SERVICE_HOST`, `…_SERVICE_PORT_HTTP`, `…_PORT_80_TCP_ADDR`, and
 # `…_PORT` with an address that looks like none of our settings.
@@ -53,7 +54,7 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
     Raises:
         SettingError: A variable has our prefix and is no setting.
     """
-    known = [FILE_VARIABLE, *(setting.variable for setting in SETTINGS.values())]
+    known = [FILE_VARIABLE, TOKEN_VARIABLE, *(setting.variable for setting in SETTINGS.values())]
     for name, text in environ.items():
         if name.startswith(PREFIX) and name not in known and not _is_service(name, text):
             raise _unknown(name, "the environment", known)

@@ -15,7 +15,7 @@ import click
 from recorder.values import ENDED, Format, Layout, Mode, RecordingRequest, Storage
 from sfu.errors import LocalError
 from signaling.setting_table import SETTINGS
-from signaling.settings import FILE_VARIABLE, load
+from signaling.settings import FILE_VARIABLE, TOKEN_VARIABLE, load
 from signaling.tokens import AccessToken, VideoGrant, mint
 
 if TYPE_CHECKING:  # aiohttp is slow to import: `aiosfu --help` does without
@@ -57,6 +57,10 @@ def _choice(literal: object) -> click.Choice[str]:
     return click.Choice(get_args(literal))
 
 
+def _setting(name: str) -> str:
+    return f"{SETTINGS[name].description}  [or {SETTINGS[name].variable}]"
+
+
 @click.command()
 @click.argument("room")
 @click.option(
@@ -68,13 +72,15 @@ def _choice(literal: object) -> click.Choice[str]:
 @click.option(
     "--token",
     default="",
-    help="Access token with roomRecord or roomAdmin for the room. Without, one is made with "
-    "api_key and api_secret, which are found like those of `serve`; none where there are none.",
+    envvar=TOKEN_VARIABLE,
+    help=f"Access token with roomRecord or roomAdmin for the room (better in {TOKEN_VARIABLE}: "
+    "all users of the machine see options). Without, one is made with api_key and api_secret, "
+    "which are found like those of `serve`; none where there are none.",
 )
 @click.option("--by", default="", help="Who is told to have started it.  [default: the login name]")
 @click.option("--config", "config_file", metavar="FILE", help=f"TOML file (or {FILE_VARIABLE}).")
-@click.option("--api-key", default="", help=SETTINGS["api_key"].description)
-@click.option("--api-secret", default="", help=SETTINGS["api_secret"].description)
+@click.option("--api-key", default="", help=_setting("api_key"))
+@click.option("--api-secret", default="", help=_setting("api_secret"))
 @click.option(
     "--mode",
     type=_choice(Mode),

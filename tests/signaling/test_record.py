@@ -4,6 +4,7 @@ import asyncio
 import getpass
 import io
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -50,11 +51,12 @@ class Command:
         self.process = process
 
     @classmethod
-    async def start(cls, *arguments: str) -> "Command":
+    async def start(cls, *arguments: str, **environment: str) -> "Command":
         return cls(
             await asyncio.create_subprocess_exec(
                 *(sys.executable, "-c", "from signaling.cli import main; main()", "record"),
                 *arguments,
+                env={**os.environ, **environment},
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
             )
@@ -117,6 +119,20 @@ async def test_it_ends_by_itself_after_a_while_and_tells_as_json(
     assert (code, errors) == (0, "")
     recording = json.loads(output)
     assert (recording["state"], recording["started_by"]) == ("complete", "ann")
+
+
+@pytest.mark.parametrize(
+    "secrets",
+    [
+        {"AIOSFU_TOKEN": access_token("ann", room="a", roomRecord=True)},
+        {"AIOSFU_API_KEY": API_KEY, "AIOSFU_API_SECRET": API_SECRET},
+    ],
+)
+async def test_secrets_come_from_the_environment_too(
+    server: RunningServer, alice: Client, secrets: dict[str, str]
+) -> None:
+    command = await Command.start("a", "--url", server.url, "--duration", "1", **secrets)
+    assert (await command.end())[0] == 0
 
 
 async def test_a_server_without_tokens_is_told_who_it_is(tmp_path: Path) -> None:
