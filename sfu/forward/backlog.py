@@ -11,15 +11,16 @@ class Backlog:
 
     Attributes:
         media: Oldest first.
+        pacer: Tells how much of it may leave, and of what does not wait.
     """
 
-    __slots__ = ("_pacer", "_repairs", "_size", "media")
+    __slots__ = ("_repairs", "_size", "media", "pacer")
 
     def __init__(self) -> None:
         self.media: deque[Piece] = deque()
         self._size = 0  # bytes of it
         self._repairs: deque[Piece] = deque()
-        self._pacer = BurstPacer()
+        self.pacer = BurstPacer()
 
     def __bool__(self) -> bool:
         """Whether anything waits."""
@@ -42,12 +43,12 @@ class Backlog:
 
     def note_sent(self, size: int, *, now: float, estimate: float) -> None:
         """So many bytes passed by: they take their part of what may leave at once."""
-        self._pacer.budget(now=now, estimate=estimate)
-        self._pacer.spent(size)
+        self.pacer.budget(now=now, estimate=estimate)
+        self.pacer.spent(size)
 
     def take(self, *, now: float, estimate: float) -> tuple[list[Piece], list[Piece]]:
         """Take out the media, and then the repairs, that may leave now at so many bit/s."""
-        media, pacer = self.media, self._pacer
+        media, pacer = self.media, self.pacer
         budget = pacer.budget(now=now, estimate=estimate, queued=self._size)
         ready: list[Piece] = []
         spent = 0
@@ -76,4 +77,4 @@ class Backlog:
 
     def next_time(self) -> float | None:
         """When more of it may leave; None while nothing waits."""
-        return self._pacer.next_time() if self else None
+        return self.pacer.next_time() if self else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from struct import Struct
 
 from sfu.congestion.pacer import BURST, BURST_TIME, FACTOR
@@ -13,6 +14,8 @@ from sfu.forward.run import Piece, Shifts
 from sfu.timers import Timer, Timers
 from sfu.transport.outbox import Outbox
 from sfu.transport.transport import Transport
+
+UNSEEN = 0.25  # of what may leave at once leaves between two looks at the pacer, which cost time
 
 _patch = Struct("!HII").pack_into  # sequence number, timestamp, SSRC: bytes 2 to 12
 _patch_number = Struct("!H").pack_into
@@ -36,13 +39,14 @@ class Lane:
     """
 
     __slots__ = (
-        "_allowance",
         "_backlog",
+        "_counted",
         "_estimate",
-        "_held",
+        "_limit",
         "_outbox",
         "_timer",
         "_timers",
+        "_unseen",
         "cluster",
         "octets",
         "on_sent",
@@ -67,15 +71,21 @@ class Lane:
         self._outbox = outbox
         self._timers = timers
         self._estimate = 0.0  # bit/s; 0 where nobody knows, and nothing is paced
-        self._allowance = 0.0  # bytes that may leave at once
+        self._unseen = 0.0  # bytes that may leave between two looks at the pacer
+        self._limit = inf  # `octets` at which to look again
+        self._counted = 0  # `octets` that the pacer knows of
         self._backlog = Backlog()
-        self._held = self._backlog.media  # each flush looks at it
         self._timer: Timer | None = None
 
     def estimated(self, bitrate: float) -> None:
         """The path takes so many bit/s."""
+        if not bitrate:
+            self._limit = inf
+        elif not self._estimate:
+            self._limit = 0.0
+            self._counted = self.octets
         self._estimate = self.repair_budget.estimate = bitrate
-        self._allowance = max(BURST, BURST_TIME * FACTOR * bitrate / 8)
+        self._unseen = UNSEEN * max(BURST, BURST_TIME * FACTOR * bitrate / 8)
 
     @property
     def holding(self) -> bool:
@@ -98,13 +108,15 @@ class Lane:
         """Write what waits, and forget it."""
         pieces = self.pieces
         try:
-            if len(pieces) == 1 and len(pieces[0][0].sizes) == 1 and not self._held:
-                self._write_one(pieces[0], now)
-            elif self._estimate and (
-                self._held or sum([run.size for run, _ in pieces]) > self._allowance
+            limit = self._limit
+            if len(pieces) == 1 and len(pieces[0][0].sizes) == 1:
+                if self.octets < limit or self._fits(pieces, now):
+                    self._write_one(pieces[0], now)
+            elif (
+                limit == inf
+                or self.octets + sum([run.size for run, _ in pieces]) < limit
+                or self._fits(pieces, now)
             ):
-                self._hold(pieces, now)
-            else:
                 self._write_all(pieces, now)
         finally:
             pieces.clear()
@@ -130,12 +142,32 @@ class Lane:
                 self._backlog.add_repair(piece)
                 return True
             self._backlog.note_sent(piece[0].size, now=now, estimate=self._estimate)
-        return self._write_one(piece, now, cluster)
+        before = self.octets
+        sent = self._write_one(piece, now, cluster)
+        self._counted += self.octets - before
+        return sent
 
     # -- pacing
 
+    def _fits(self, pieces: list[Piece], now: float) -> bool:
+        """Look at the pacer: whether this may leave at once. Otherwise it is held back."""
+        size = sum([run.size for run, _ in pieces])
+        if not self._backlog.media:
+            pacer = self._backlog.pacer
+            # What has left since the last look counts from then on. That is exact for what was
+            # looked at, and a little early for what was not.
+            pacer.spent(self.octets - self._counted)
+            self._counted = self.octets
+            room = pacer.budget(now=now, estimate=self._estimate) - size
+            if room >= 0:
+                self._limit = self.octets + size + min(room, self._unseen)
+                return True
+        self._hold(pieces, now)
+        return False
+
     def _hold(self, pieces: list[Piece], now: float) -> None:
         """A large frame is spread: small queues on the way would drop what leaves at once."""
+        self._limit = 0.0
         for piece in pieces:
             if piece[1][2] in self.urgent:
                 self._write_all([piece], now)
@@ -153,6 +185,7 @@ class Lane:
             self._write_all([piece], now)
         for piece in repairs:
             self._write_one(piece, now)
+        self._counted = self.octets
         when = self._backlog.next_time()
         if when is not None:
             self._timer = self._timers.call_at(max(when, now), self._drain)

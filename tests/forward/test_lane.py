@@ -1,16 +1,20 @@
 """What leaves for one subscriber at once, and what waits for its turn."""
 
+import pytest
+
 from sfu.congestion.pacer import BURST
 from sfu.forward.lane import Lane
 from sfu.forward.run import Piece, single_run
 from sfu.timers import Timers
 from sfu.transport.outbox import Outbox
 from sfu.wire.rtp import build_rtp, parse_rtp
+from tests.support.bottleneck import HEADERS, Bottleneck
+from tests.support.link import VirtualTime
 from tests.support.virtual_room import VirtualServer
 
 ESTIMATE = 300_000.0  # bit/s; what may leave at once is `BURST`
 SIZE = 1000  # bytes of payload
-MEDIA, AGAIN, PROBE = 1, 2, 3  # SSRCs
+MEDIA, AGAIN, PROBE, VOICE = 1, 2, 3, 4  # SSRCs
 
 
 class Way:
@@ -29,6 +33,8 @@ class Way:
         self.lane = Lane(self.client.peer.transport, self.outbox, self.timers, [])
         self.lane.estimated(ESTIMATE)
         self.left: list[int] = []  # SSRCs
+        self.path: Bottleneck | None = None
+        self.clock = VirtualTime()  # of that path
         self.index = 0
 
     def piece(self, ssrc: int, size: int) -> Piece:
@@ -69,8 +75,11 @@ class Way:
         self.now = end
 
     def take(self) -> None:
+        self.clock.now = self.now
         for _, data in self.outbox.datagrams():
             self.left.append(int.from_bytes(data[8:12]))
+            if self.path is not None:
+                self.path.pass_through(len(data) + HEADERS, flow="media")
         self.outbox.clear()
 
 
@@ -153,3 +162,42 @@ def test_what_is_held_is_forgotten_when_the_way_ends() -> None:
     assert not way.lane.holding
     way.wait(2.0)
     assert len(way.left) == before
+
+
+@pytest.mark.parametrize("packets", [1, 10])
+def test_a_key_frame_that_comes_in_small_batches_does_not_overflow_a_small_queue(
+    packets: int,
+) -> None:
+    """So browsers' own pacers send it: 200 KB in 0.1 s, for a path that takes 5 Mb/s."""
+    way = Way()
+    way.lane.estimated(2e6)
+    way.path = Bottleneck(way.clock, lambda *_: None, seed=1, capacity=5e6, queue_bytes=48_000)
+    for _ in range(200 // packets):
+        way.frame(packets)
+        way.wait(0.0005 * packets)
+    way.wait(1.0)
+    assert way.left.count(MEDIA) == 200
+    assert not way.path.drops
+
+
+def test_frames_of_usual_size_leave_as_they_come() -> None:
+    """2 Mb/s at 30 frames/s, and a key frame of five times that."""
+    way = Way()
+    way.lane.estimated(2e6)
+    for number in range(1, 60):
+        way.frame(25 if number == 10 else 8)
+        assert not way.lane.holding
+        way.wait(1 / 30)
+
+
+def test_voices_leave_at_once_whatever_has_left_before() -> None:
+    way = Way()
+    way.lane.urgent.add(VOICE)
+    for _ in range(4):
+        way.frame(9)
+    assert way.lane.holding
+    held = way.left.count(MEDIA)
+    way.add(VOICE, 120)
+    way.lane.flush(now=way.now)
+    way.take()
+    assert way.left == [MEDIA] * held + [VOICE]
