@@ -29,6 +29,7 @@ def test_the_layer_follows_the_capacity_down_and_up(seed: int) -> None:
     assert all(rid != "f" for _, _, rid in video.spans(31.2, 60))
     assert not video.freezes(0.49, 5)
     assert len(video.freezes(0.2, 5)) <= 2
+    assert not video.paused
     # Up, and all of it: the top layer leaves 5 % of the path.
     assert video.reached("f", 60) < 9
     for since, until in ((5.0, 30.0), (31.5, 60.0), (70.0, 90.0)):

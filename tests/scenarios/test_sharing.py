@@ -14,6 +14,7 @@ def test_a_phone_on_the_move_keeps_its_picture(seed: int) -> None:
     video, bottleneck = figures.video, figures.bottleneck
     assert bottleneck.queue_delay(100) < 1.0
     assert video.freeze_ratio() <= 0.02
+    assert video.paused_share() <= 0.02
     assert video.use(bottleneck, 0, 120, audio=True) >= 0.5
     assert figures.audio_loss() < 0.01
     assert not video.receiver.corrupt

@@ -107,6 +107,12 @@ class VideoFigures:
         gaps = sum(seconds for _, seconds in self.freezes(FREEZE, since, until))
         return gaps / (min(until, self._end) - since)
 
+    def paused_share(self, since: float = 0.0, until: float = 1e9) -> float:
+        """Part of the time in which the track was said to be paused, which is no freeze; 0 to 1."""
+        until = min(until, self._end)
+        pauses = [(start, end) for start, end, _ in self.paused]
+        return overlap((since, until), pauses) / (until - since)
+
     def decodable(self) -> float:
         """Part of the frames sent to the subscriber that were shown, 0 to 1."""
         return len(self.receiver.shown) / max(self.receiver.offered, 1)

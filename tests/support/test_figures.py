@@ -46,6 +46,8 @@ def test_gaps_are_freezes_unless_the_pause_was_told() -> None:
     video.paused.append((20, 24.8, "bandwidth"))
     assert [s for _, s in video.freezes(0.25)] == [pytest.approx(2.1), pytest.approx(0.3)]
     assert video.changes() == 1
+    assert video.paused_share() == pytest.approx(4.8 / 30)
+    assert video.paused_share(22, 30) == pytest.approx(2.8 / 8)
     assert [(round(a), round(b)) for a, b, _ in video.spans(15)] == [(15, 20), (25, 30)]
 
 
