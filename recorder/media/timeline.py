@@ -6,7 +6,7 @@ from sfu.wire.sequence import timestamp_distance
 
 SLEW = 0.001  # s per s; ten times any real drift, yet no ear or eye follows it
 FAST_SLEW = 0.02  # s per s, where sound and picture would be out of step
-IN_STEP = 0.02  # s; below that nobody notices
+IN_STEP = 0.015  # s; what is nearly 0.02 is made less in good time, as people notice that
 SMOOTHING = 4.0  # s over which an error is taken out, so that reports may be a little off
 JUMP = 0.5  # s between timestamps and arrivals that no network explains, unless it clears up
 PATIENCE = 0.5  # s for which a late frame may turn out to be the first of a burst

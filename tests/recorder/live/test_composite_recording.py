@@ -136,9 +136,10 @@ def test_loss_and_a_clock_that_is_fast_leave_them_in_step(tmp_path: Path) -> Non
     wanted = composite_order(tmp_path)
     playing = Playing(wanted)
     playing.join("ann")
-    playing.play("ann", START + 0.25, 12, skew=0.0001, lost=0.05)
+    playing.play("ann", START + 0.25, 12, skew=0.002, lost=0.05)
     flash, beep = events(only_file(playing.stop(), wanted))
     assert len(beep) == 12
+    assert beep[-1] == pytest.approx(0.25 + 11 / 1.002, abs=0.018)  # 22 ms by a clock not followed
     pairs = [(f, beep[np.abs(beep - f).argmin()]) for f in flash]
     offsets = sorted(abs(f - b) for f, b in pairs)
     assert len(offsets) >= 8  # others fell into gaps
