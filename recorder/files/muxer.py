@@ -23,6 +23,10 @@ MP4_OPTIONS = {
     "use_editlist": "1",  # else sound would be late by what decoders of Opus skip
 }
 
+# µs that sound waits for pictures, which come in order anyway: seldom ones, at a picture a second,
+# would hold it back (of VP8 and VP9 FFmpeg waits nevertheless).
+INTERLEAVE = {"max_interleave_delta": "1000"}
+
 
 class Muxer:
     """Writes streams that are encoded already into one new file.
@@ -47,6 +51,7 @@ class Muxer:
             "w",
             format=FFMPEG_NAMES[format],
             options=MP4_OPTIONS if format == "mp4" else MATROSKA_OPTIONS,
+            container_options=INTERLEAVE,
         )
         if comment:
             self.container.metadata["comment"] = comment

@@ -1,5 +1,6 @@
 """Encoders: what they make is what its name says, and goes into several files at once."""
 
+import shutil
 from pathlib import Path
 from typing import get_args
 
@@ -9,7 +10,7 @@ import pytest
 from recorder.compose.encoded import EncodedPacket
 from recorder.compose.encoder import AudioCodec, CompositeEncoder, VideoCodec, VideoSettings
 from recorder.compose.mixer import Mixer
-from recorder.files.muxer import Muxer
+from recorder.files.muxer import PIECE, Muxer
 from recorder.values import Format
 from tests.recorder.compose.clips import pictures_of, psnr, scene, sound_of
 
@@ -67,6 +68,25 @@ def test_live_pictures_come_out_at_once(codec: VideoCodec, fps: int) -> None:
     for number in range(5):
         picture = av.VideoFrame.from_ndarray(scene(320, 180, number / fps), format="yuv420p")
         assert [packet.pts for packet in encoder.encode_video(picture, number)] == [number]
+
+
+@pytest.mark.parametrize("to", ["mp4", "mkv"])
+def test_seldom_pictures_do_not_hold_back_sound(tmp_path: Path, to: Format) -> None:
+    """A kill just before the next picture costs no more than the last piece."""
+    encoder, mixer = CompositeEncoder(VideoSettings(320, 180, 1, live=True)), Mixer(0)
+    picture = av.VideoFrame.from_ndarray(scene(320, 180, 0), format="yuv420p")
+    packets = [packet for number in range(4) for packet in encoder.encode_video(picture, number)]
+    for _ in range(round(3.95 * 48000 / encoder.audio_samples)):
+        packets += encoder.encode_audio(mixer.mix([], encoder.audio_samples))
+    muxer = Muxer(tmp_path / "a", to)
+    streams = encoder.streams.add_to(muxer.container)
+    for packet in sorted(packets, key=lambda packet: packet.time):
+        muxer.mux(packet.for_stream(streams[packet.kind]))
+    shutil.copy(tmp_path / "a", tmp_path / "torn")
+    muxer.close()
+    with av.open(tmp_path / "torn") as container:
+        times = [float(p.pts * p.time_base) for p in container.demux(audio=0) if p.pts is not None]
+    assert times[-1] > 3.95 - 2 * PIECE + 0.2
 
 
 def test_colours_are_declared(tmp_path: Path) -> None:
