@@ -33,9 +33,6 @@ def make_recording(root: Path, recording: str, state: State) -> Path:
         composite=Composite("grid", 320, 180, 15),
     )
     ManifestFile(folder / FILE_NAME).save(manifest)
-    (hls / "live.m3u8").write_text(PLAYLIST)
-    (hls / "segment-00000000.m4s").write_bytes(b"segment")
-    (hls / "init-0.mp4").write_bytes(b"init")
     return folder
 
 
@@ -45,8 +42,12 @@ def token(**grant: object) -> str:
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[RunningServer]:
-    make_recording(tmp_path, "RC_ended", "complete")
     live = make_recording(tmp_path, "RC_1", "active")
+    for folder in (live, make_recording(tmp_path, "RC_ended", "complete")):
+        hls = folder / HLS_FOLDER
+        (hls / "live.m3u8").write_text(PLAYLIST)
+        (hls / "segment-00000000.m4s").write_bytes(b"segment")
+        (hls / "init-0.mp4").write_bytes(b"init")
     settings = {**CREDENTIALS, "cors_origins": ("https://player.example",)}
     with FolderLock(live):  # somebody makes it
         async with running_server(recordings_dir=str(tmp_path), **settings) as server:

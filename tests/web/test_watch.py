@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from recorder.folder_lock import FolderLock
 from recorder.live.hls import HlsConnection
 from tests.recorder.live.composites import encode_composite
 from tests.signaling.test_hls import CREDENTIALS, make_recording, token
@@ -31,9 +32,9 @@ STATE = """() => {
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[RunningServer]:
-    make_recording(tmp_path)
-    async with running_server(recordings_dir=str(tmp_path), **CREDENTIALS) as server:
-        yield server
+    with FolderLock(make_recording(tmp_path, "RC_1", "active")):  # somebody makes it
+        async with running_server(recordings_dir=str(tmp_path), **CREDENTIALS) as server:
+            yield server
 
 
 async def test_it_plays_what_comes_and_what_begins_anew(
