@@ -69,6 +69,24 @@ async def test_it_plays_what_comes_and_what_begins_anew(
     assert tab.errors == []
 
 
+async def test_what_is_there_no_more_has_ended(
+    server: RunningServer, chromium: Chromium, tmp_path: Path
+) -> None:
+    clip = encode_composite(4)
+    hls = tmp_path / "room" / "RC_1" / "hls"
+    connection = HlsConnection(hls, clip.streams, start=0.0)
+    for packet in clip.packets:
+        connection.write(packet)
+    tab = await chromium.open(
+        f"{server.url}/assets/watch.html#recording=RC_1&token={token(room_join=True, room='room')}"
+    )
+    await until(lambda: tab.page.evaluate(f"({STATE})().end > 0"), "it plays", deadline=30)
+    (hls / "live.m3u8").unlink()
+    await until(
+        lambda: tab.page.evaluate(f"({STATE})().words === 'That was all.'"), "the end", deadline=30
+    )
+
+
 async def test_who_may_not_watch_is_told(server: RunningServer, chromium: Chromium) -> None:
     tab = await chromium.open(
         f"{server.url}/assets/watch.html#recording=RC_1&token={token(room_join=True, room='other')}"

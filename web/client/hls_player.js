@@ -93,7 +93,7 @@ export class HlsPlayer extends Emitter {
       // One after the other, whatever times they have: so a new beginning is no gap.
       this.#buffer.mode = "sequence";
     }
-    const { segments, ended } = parsePlaylist(await this.#text("live.m3u8"));
+    const { segments, ended } = parsePlaylist(await this.#playlist());
     const first = this.#next < 0;
     const wanted = first
       ? segments.slice(-BEHIND)
@@ -158,6 +158,16 @@ export class HlsPlayer extends Emitter {
     }
   }
 
+  /** The segments that there are; when a recording has ended, servers have none any more. */
+  async #playlist() {
+    try {
+      return await this.#text("live.m3u8");
+    } catch (error) {
+      if (error instanceof Missing && this.#next >= 0) return "#EXTM3U\n#EXT-X-ENDLIST\n";
+      throw error;
+    }
+  }
+
   /** @param {string} name */
   async #text(name) {
     return (await this.#get(name)).text();
@@ -178,10 +188,14 @@ export class HlsPlayer extends Emitter {
     if (response.status === 401 || response.status === 403) {
       throw new Refused("The server does not let you watch this.");
     }
+    if (response.status === 404) throw new Missing(`The server has no ${name}.`);
     if (!response.ok) throw new Error(`The server has no ${name} (${response.status}).`);
     return response;
   }
 }
+
+/** There is nothing of that name. */
+class Missing extends Error {}
 
 /** It would be no better the next time. */
 class Refused extends Error {}
