@@ -137,7 +137,7 @@ def _repair(folder: Path, segment: Segment) -> None:
     torn = folder / segment.file
     whole = torn.with_name(torn.name + SUFFIX)
     fits = shutil.disk_usage(folder).free > torn.stat().st_size + MARGIN
-    with TornFile(torn) as file, av.open(file) as source:
+    with TornFile(torn) as file, av.open(file, "r") as source:
         if not fits:
             segment.duration = _length(_packets(source))
             raise DiskFullError(torn)
