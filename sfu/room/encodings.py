@@ -8,9 +8,12 @@ from sfu.stream.inbound import InboundStream
 # A stream that was replaced may come back (a sender that restarts its first encoder): we follow it
 # when the present one has been silent for this long.
 SILENCE_BEFORE_RETURN = 0.5  # s
-# s without a packet of one layer after which others begin two frames: its encoder was stopped. One
-# is not enough: of a still screen a frame a second comes, and then one layer's before the other's.
-STALL_TIME = 0.6
+# A layer has stalled (its encoder was stopped) when it is silent for so long while others go on. Of a
+# still screen a frame a second comes, and then one layer's before the other's: a few frames must be
+# missing, too.
+STALL_TIME = 0.6  # s
+STALL_FRAMES = 2.5
+PAUSE = 2.0  # s without a frame; more is not the pace of a source
 STALL_INTERVAL = 0.1  # s between two looks for that
 # RIDs as libraries name them, the smallest first; whoever uses others announces sizes.
 ORDER = {"q": 0, "l": 0, "low": 0, "h": 1, "m": 1, "medium": 1, "f": 2, "high": 2}
@@ -24,7 +27,7 @@ class Encoding:
         info: As its publisher announced it.
         ssrc: Of the stream that carries it now; None before the first packet.
         last_packet: When a packet of that stream came last, monotonic seconds.
-        frame_before: When its last frame but one began.
+        interval: Seconds between its last two frames, 0 where there was a pause.
         spatial_layers: How many its newest key frame has, 0 where it does not tell.
         stalled: Whether it has fallen silent while other layers go on.
     """
@@ -32,8 +35,8 @@ class Encoding:
     __slots__ = (
         "_frame",
         "_timestamp",
-        "frame_before",
         "info",
+        "interval",
         "last_packet",
         "rid",
         "spatial_layers",
@@ -46,7 +49,7 @@ class Encoding:
         self.info = info
         self.ssrc: int | None = None
         self.last_packet = float("-inf")
-        self.frame_before = float("-inf")
+        self.interval = 0.0
         self.spatial_layers = 0
         self.stalled = False
         self._frame = float("-inf")
@@ -57,7 +60,8 @@ class Encoding:
         self.last_packet = now
         if timestamp != self._timestamp:
             self._timestamp = timestamp
-            self.frame_before = self._frame
+            interval = now - self._frame
+            self.interval = interval if interval < PAUSE else 0.0
             self._frame = now
 
 
@@ -141,9 +145,10 @@ class Encodings:
             return False
         self._next_look = now + STALL_INTERVAL
         changed = False
-        others = max(encoding.frame_before for encoding in self.ordered)
+        pace = max(encoding.interval for encoding in self.ordered)
+        patience = max(STALL_TIME, STALL_FRAMES * pace)
         for encoding in self.ordered:
-            stalled = others - encoding.last_packet > STALL_TIME
+            stalled = now - encoding.last_packet > patience
             if stalled != encoding.stalled:
                 encoding.stalled = stalled
                 changed = True
