@@ -8,9 +8,9 @@ from sfu.stream.inbound import InboundStream
 # A stream that was replaced may come back (a sender that restarts its first encoder): we follow it
 # when the present one has been silent for this long.
 SILENCE_BEFORE_RETURN = 0.5  # s
-# A layer has stalled (its encoder was stopped) when it is silent for so long while others go on. Of a
-# still screen a frame a second comes, and then one layer's before the other's: a few frames must be
-# missing, too.
+# A layer has stalled (its encoder was stopped) when it is silent for so long while others go on. Of
+# a still screen a frame a second comes, and then one layer's before the other's: a few frames must
+# be missing, too.
 STALL_TIME = 0.6  # s
 STALL_FRAMES = 2.5
 PAUSE = 2.0  # s without a frame; more is not the pace of a source
