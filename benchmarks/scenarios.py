@@ -48,7 +48,7 @@ def _steps(figures: Figures) -> Iterator[Measured]:
     last = max((end for _, end, rid in video.spans(30, 60) if rid == "f"), default=30.0)
     yield "down: top layer gone after", "≤ 1.2 s", last - 30
     yield "down: longest freeze", "≤ 0.49 s", _longest(figures, 5)
-    yield "up: top layer after", "≤ 9 s", video.reached("f", 60)
+    yield "up: top layer after", "≤ 10 s", video.reached("f", 60)
     spans = ((5.0, 30.0), (31.5, 60.0), (70.0, 90.0))
     used = [video.use(path, since, until, audio=True) for since, until in spans]
     yield "best layer that fits, share", "≥ 0.85", min(used)

@@ -31,7 +31,7 @@ def test_the_layer_follows_the_capacity_down_and_up(seed: int) -> None:
     assert len(video.freezes(0.2, 5)) <= 2
     assert not video.paused
     # Up, and all of it: the top layer leaves 5 % of the path.
-    assert video.reached("f", 60) < 9
+    assert video.reached("f", 60) < 10
     for since, until in ((5.0, 30.0), (31.5, 60.0), (70.0, 90.0)):
         assert video.use(bottleneck, since, until, audio=True) >= 0.85
     for since in (0, 30, 60):
