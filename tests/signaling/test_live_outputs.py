@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from tests.recorder.live.rtmp_server import RtmpServer
+from tests.recorder.live.rtmp_server import RtmpServer, running_rtmp_server
 from tests.support.api import Api
 from tests.support.clients import Clients, access_token, clients_of
 from tests.support.media import PictureTrack, ToneTrack, dominant_frequency, picture, psnr
@@ -22,10 +22,8 @@ RATE = 48_000  # Hz
 
 @pytest.fixture
 async def rtmp(tmp_path: Path) -> AsyncIterator[RtmpServer]:
-    server = RtmpServer(tmp_path)
-    await server.start()
-    yield server
-    server.stop()
+    async with running_rtmp_server(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture

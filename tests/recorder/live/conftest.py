@@ -6,7 +6,7 @@ import pytest
 
 from recorder.live.output import Connection, Output
 from tests.recorder.live.composites import Composite, encode_composite
-from tests.recorder.live.rtmp_server import RtmpServer
+from tests.recorder.live.rtmp_server import RtmpServer, running_rtmp_server
 
 
 @pytest.fixture(scope="session")
@@ -16,10 +16,8 @@ def composite() -> Composite:
 
 @pytest.fixture
 async def rtmp_server(tmp_path: Path) -> AsyncIterator[RtmpServer]:
-    server = RtmpServer(tmp_path)
-    await server.start()
-    yield server
-    server.stop()
+    async with running_rtmp_server(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture

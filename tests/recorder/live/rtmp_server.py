@@ -3,6 +3,8 @@
 import shutil
 import socket
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.support.polling import until
@@ -76,6 +78,17 @@ class RtmpServer:
         assert self._process.poll() is None, (self.folder / "error.log").read_text()
         with socket.socket() as client:
             return client.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@asynccontextmanager
+async def running_rtmp_server(folder: Path) -> AsyncIterator[RtmpServer]:
+    """A server that has begun to listen."""
+    server = RtmpServer(folder)
+    await server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def free_port(kind: socket.SocketKind) -> int:
